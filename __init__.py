@@ -1,0 +1,1 @@
+"""trajset: versioned datasets of search-agent trajectories."""

@@ -1,0 +1,79 @@
+"""The seam to language models: one coroutine from messages to the next assistant message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ..errors import ServiceError
+from ..schema import JsonObject, Message
+
+FinishReason = Literal["stop", "tool_calls", "length"]
+
+
+class ChatUnavailableError(ServiceError):
+    """This request got no usable reply after all retries: the rollout is broken, the run goes on."""
+
+
+class ContextLengthError(ServiceError):
+    """The conversation no longer fits the model's context: the rollout ends at its token limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a turn is sampled; `max_tokens` is per turn. None leaves the choice to the server."""
+
+    temperature: float = 0.6
+    top_p: float = 0.95
+    top_k: int | None = 20
+    max_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One request. `seed` makes a reply repeatable where the model supports it."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[JsonObject, ...]
+    sampling: Sampling
+    seed: int
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One assistant message with its price: tokens as the server counts them, seconds of wall time."""
+
+    message: Message
+    finish_reason: FinishReason
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_s: float = 0.0
+
+
+class ChatModel(Protocol):
+    """A model that continues a conversation."""
+
+    @property
+    def name(self) -> str:
+        """The model's public name; goes into the row as `teacher`."""
+        ...
+
+    @property
+    def revision(self) -> str | None:
+        """What pins the model further (a commit, a server version, a config hash), where known."""
+        ...
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The next assistant message.
+
+        Raises:
+            ChatUnavailableError: no usable reply after all retries.
+            ContextLengthError: the messages do not fit the context.
+            ChatServerError: the server will never answer this (wrong key, no such model): the run stops.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Free connections. The model is not used afterwards."""
+        ...

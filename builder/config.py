@@ -1,0 +1,142 @@
+"""One frozen config per command: its fields are the command's options and the keys of its TOML file.
+
+`--config FILE.toml` is read first, options given on the command line win. Types and limits are checked once,
+where the values come in (cyclopts); the config that ran is written beside the output as `config.toml`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+Positive = Annotated[int, Parameter(validator=Number(gte=1))]
+Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def save_config(config: Any, path: Path) -> None:
+    """Write a config dataclass as TOML that `--config` reads back; options left at None are left out.
+
+    Secrets are never fields of a config (the API key comes from the environment), so none is written.
+    """
+    values = {
+        field.name.replace("_", "-"): _toml(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) is not None
+    }
+    path.write_text(tomli_w.dumps(values), "utf-8")
+
+
+def _toml(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return [_toml(item) for item in value] if isinstance(value, tuple) else value
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class WorldConfig:
+    """Settings of the demo world."""
+
+    entities: Annotated[int, Parameter(validator=Number(gte=50, lte=100_000))] = 3000
+    """Number of entities (people, places, films, companies, ...) in the generated encyclopedia."""
+    questions: Positive = 2000
+    """Number of questions to make."""
+    seed: int = 0
+    """Seed of the world: the same seed, the same world."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class TeacherKnobs:
+    """What the simulated teacher knows and how it behaves. All shares are in [0, 1]."""
+
+    known: Share = 0.45
+    """Share of the world's facts that the teacher knows by heart."""
+    known_wrongly: Share = 0.15
+    """Share of the known facts that it knows wrongly."""
+    diligence: Share = 0.7
+    """Chance that it searches for a fact that it knows."""
+    cue_rate: Share = 0.5
+    """Chance that it says so when it uses a fact from memory."""
+    misreading: Share = 0.04
+    """Chance that it misreads a fact that it found."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """Settings of the embedded BM25 index."""
+
+    title_boost: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0
+    """Weight of a match in the title relative to one in the text."""
+    stemmer: str | None = "english"
+    """Language of the stemmer; an empty text turns stemming off."""
+    title_field: str = "title"
+    """Name of the title column in the corpus."""
+    text_field: str = "text"
+    """Name of the text column in the corpus."""
+    id_field: str | None = None
+    """Name of the passage id column; without it the id is the passage's position."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class CollectConfig:
+    """Settings of `trajset collect`."""
+
+    questions: str
+    """Questions: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`."""
+    index: Path
+    """Folder of the index (`trajset index`)."""
+    out: Path
+    """Folder of the dataset to make; the journal lies in it while the run goes on."""
+    teacher: str
+    """Model name at the chat server, or `simulated` for the demo world's teacher."""
+    base_url: str = "http://127.0.0.1:8000/v1"
+    """Root of the OpenAI-compatible server."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the API key (never the key itself)."""
+    world: Path | None = None
+    """Folder of the demo world, for `--teacher simulated`."""
+    policy: Literal["always_search", "adaptive"] = "always_search"
+    """Search policy of the system prompt."""
+    grammar: Literal["tools", "tags"] = "tools"
+    """`tools`: native tool calls; `tags`: <search>, <information>, <answer> in the text."""
+    k: Positive = 5
+    """Passages shown per search."""
+    samples: Positive = 1
+    """Trajectories per question."""
+    limit: Positive | None = None
+    """Take only that many questions (a sample drawn with the seed)."""
+    temperature: Annotated[float, Parameter(validator=Number(gte=0, lte=2))] = 0.6
+    """Sampling temperature."""
+    top_p: Share = 0.95
+    """Nucleus sampling mass."""
+    top_k: int | None = 20
+    """Sample among the top k tokens only; sent to servers that take it (vLLM)."""
+    max_tokens: Positive = 2048
+    """Most tokens a model turn may have."""
+    max_turns: Positive = 6
+    """Most model turns in a rollout."""
+    max_total_tokens: Positive | None = None
+    """Most completion tokens in a rollout."""
+    timeout: Seconds = 600.0
+    """Hard deadline of a rollout in seconds."""
+    request_timeout: Seconds = 120.0
+    """Longest wait for one reply in seconds."""
+    retries: Annotated[int, Parameter(validator=Number(gte=0))] = 4
+    """Retries of a request after 429, 5xx or a timeout, with backoff."""
+    concurrency: Positive = 32
+    """Rollouts under way at once."""
+    seed: int = 0
+    """Seed of the run."""
+    resume: Flag = False
+    """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""

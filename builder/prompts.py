@@ -1,0 +1,228 @@
+"""System prompts and the two grammars in which a model searches and answers.
+
+`tools`: a search is a native tool call, its result a `tool` message.
+`tags`:  a search is `<search>query</search>` in the text, its result a `user` message holding
+         `<information>...</information>` and named "search".
+In both, the answer stands in `<answer>...</answer>`.
+
+`render_turn` and `parse_turn` are inverses. Only messages that the model wrote are ever parsed, so nothing
+retrieved can be taken for a call or an answer; `neutralise` also keeps retrieved text from turning into
+chat-template control tokens further down.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, cast
+
+from .errors import ConfigError, unknown
+from .identity import content_hash
+from .schema import OBSERVATION_NAME, Grammar, JsonObject, Message, SearchCall
+
+Policy = Literal["always_search", "adaptive"]
+POLICIES: tuple[Policy, ...] = ("always_search", "adaptive")
+
+MALFORMED_ARGUMENTS = "_malformed"
+"""Key under which the raw text of unreadable call arguments is kept."""
+
+SEARCH_TOOL: JsonObject = {
+    "type": "function",
+    "function": {
+        "name": OBSERVATION_NAME,
+        "description": "Search the corpus and get the best matching passages.",
+        "parameters": {
+            "type": "object",
+            "properties": {"query": {"type": "string", "description": "What to look for."}},
+            "required": ["query"],
+        },
+    },
+}
+
+NO_RESULTS = "No results."
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A system prompt in a grammar. `id` is `policy/grammar@hash` over text and tool schema."""
+
+    policy: Policy
+    grammar: Grammar
+    text: str
+    tools: tuple[JsonObject, ...]
+
+    @property
+    def id(self) -> str:
+        """Stable name of this prompt; changes with any change of its text or tools."""
+        return f"{self.policy}/{self.grammar}@{content_hash([self.text, self.tools], 8)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call of the model. Arguments that were no JSON object stand under `MALFORMED_ARGUMENTS`."""
+
+    name: str
+    arguments: JsonObject
+    id: str | None = None
+
+    @property
+    def query(self) -> str | None:
+        """The search text, or None when the call has none that could be searched for."""
+        query = self.arguments.get("query")
+        return query.strip() if isinstance(query, str) and query.strip() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a model turn says: its reasoning, its free text, its calls, its answer."""
+
+    reasoning: str | None = None
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+    answer: str | None = None
+
+
+def load_prompt(policy: str, grammar: str) -> Prompt:
+    """The shipped prompt of a policy in a grammar.
+
+    Raises:
+        ConfigError: no such policy or grammar.
+    """
+    if policy not in POLICIES:
+        raise ConfigError(str(unknown("policy", policy, POLICIES)))
+    if grammar not in ("tools", "tags"):
+        raise ConfigError(str(unknown("grammar", grammar, ("tools", "tags"))))
+    tools = (SEARCH_TOOL,) if grammar == "tools" else ()
+    text = f"{_read(policy)}\n\n{_read(f'grammar_{grammar}')}"
+    return Prompt(policy, grammar, text, tools)
+
+
+@cache
+def _read(name: str) -> str:
+    return files("trajset.builder").joinpath(f"prompts/{name}.txt").read_text("utf-8").strip()
+
+
+_ACTION = re.compile(r"<(search|answer)>(.*?)</\1>", re.DOTALL)
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+_THINK = re.compile(r"\A\s*<think>(.*?)</think>", re.DOTALL)
+
+
+def stop_strings(grammar: Grammar) -> tuple[str, ...]:
+    """Where generation has to stop so that a model cannot write its own search result."""
+    return ("</search>",) if grammar == "tags" else ()
+
+
+def close_stopped(content: str, grammar: Grammar) -> str:
+    """Model text as it goes into the row: the stop string put back, and in `tags` nothing after the action.
+
+    Servers drop the stop string from the text, and some ignore it and let the model write on.
+    """
+    if grammar != "tags":
+        return content
+    if content.rfind("<search>") > content.rfind("</search>"):
+        content += "</search>"
+    action = _ACTION.search(content, _after_thinking(content))
+    return content[: action.end()] if action else content
+
+
+def _after_thinking(content: str) -> int:
+    thinking = _THINK.match(content)
+    return thinking.end() if thinking else 0
+
+
+def render_turn(turn: Turn, grammar: Grammar) -> Message:
+    """A turn as the assistant message a model of that grammar would have written."""
+    text = turn.text
+    if turn.answer is not None:
+        text = _joined(text, f"<answer>{turn.answer}</answer>")
+    if grammar == "tags":
+        for call in turn.calls[:1]:
+            text = _joined(text, f"<search>{call.query or ''}</search>")
+        return Message("assistant", text, reasoning_content=turn.reasoning)
+    calls = tuple(_call_json(call, index) for index, call in enumerate(turn.calls)) or None
+    return Message("assistant", text, reasoning_content=turn.reasoning, tool_calls=calls)
+
+
+def parse_turn(message: Message, grammar: Grammar) -> Turn:
+    """What an assistant message says. The first action counts; a call goes before an answer in `tools`.
+
+    Raises:
+        ValueError: the message is not the model's.
+    """
+    if not message.is_model:
+        raise ValueError(f"only assistant messages are parsed, got role {message.role!r}")
+    start = _after_thinking(message.content)
+    thinking = _THINK.match(message.content)
+    reasoning = message.reasoning_content
+    if reasoning is None and thinking:
+        reasoning = thinking[1].strip()
+    body = message.content[start:]
+    if grammar == "tags":
+        return _parse_tags(body, reasoning)
+    answer = _ANSWER.search(body)
+    text = (body[: answer.start()] if answer else body).strip()
+    calls = tuple(_parse_call(call) for call in message.tool_calls or ())
+    return Turn(reasoning, text, calls, answer[1].strip() if answer else None)
+
+
+def _parse_tags(body: str, reasoning: str | None) -> Turn:
+    action = _ACTION.search(body)
+    if action is None:
+        return Turn(reasoning, body.strip())
+    text, payload = body[: action.start()].strip(), action[2].strip()
+    if action[1] == "answer":
+        return Turn(reasoning, text, answer=payload)
+    return Turn(reasoning, text, calls=(Call(OBSERVATION_NAME, {"query": payload}),))
+
+
+def _call_json(call: Call, index: int) -> JsonObject:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id or f"call_{index}", "type": "function", "function": function}
+
+
+def _parse_call(call: JsonObject) -> Call:
+    function: dict[str, Any] = call.get("function") or {}
+    arguments = function.get("arguments")
+    if not isinstance(arguments, dict):
+        arguments = {MALFORMED_ARGUMENTS: str(arguments)}
+    return Call(str(function.get("name")), cast("JsonObject", arguments), call.get("id"))
+
+
+def _joined(text: str, action: str) -> str:
+    return f"{text}\n{action}" if text else action
+
+
+def render_observation(text: str, grammar: Grammar, call_id: str | None = None) -> Message:
+    """The message that hands retrieved text (or a search error) to the model."""
+    if grammar == "tags":
+        return Message("user", f"<information>\n{text}\n</information>", name=OBSERVATION_NAME)
+    return Message("tool", text, tool_call_id=call_id, name=OBSERVATION_NAME)
+
+
+def observation_text(call: SearchCall) -> str:
+    """What the model reads of a search: numbered passages `[1] Title`, a line break, the text."""
+    if call.error is not None:
+        return f"Search failed: {neutralise(call.error)}"
+    passages = [
+        f"[{rank}] {neutralise(hit.passage.title)}\n{neutralise(hit.passage.text)}"
+        for rank, hit in enumerate(call.hits, start=1)
+    ]
+    return "\n\n".join(passages) or NO_RESULTS
+
+
+_CONTROL = re.compile(
+    r"<(?=\||/?(?:search|information|answer|think|tool_call|tool_response|tools|start_of_turn|end_of_turn"
+    r"|bos|eos|pad|s|unk)\b[^<>\n]{0,40}>)"
+    r"|\[(?=/?(?:INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT)\])",
+    re.IGNORECASE,
+)
+
+
+def neutralise(text: str) -> str:
+    """Retrieved text with a space put into whatever a template or a grammar would read as markup.
+
+    Covers the tags of both grammars and the control tokens of Qwen, Llama, Phi, Gemma and Mistral templates.
+    """
+    return _CONTROL.sub(lambda match: f"{match[0]} ", text)
