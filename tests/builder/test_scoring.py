@@ -34,8 +34,7 @@ def test_the_columnar_path_equals_the_pure_one_on_real_pairs(parity_pairs: list[
 
 # Texts that collide often, with the characters on which Python and Rust could disagree.
 _WORDS = st.sampled_from(
-    ["the", "a", "An", "yes", "no", "noanswer", "x", "X.", "x-y", "é", "İ", "Σας", "½the", "the²", "a\u0301n"]
-    + ["–the", "’s", "\x1c", "\x85", "\u00a0", "\n", "ß", "ﬁ", "中文", "‿the", "", "...", "1,000", "the–a"]
+    ["the", "a", "An", "yes", "no", "noanswer", "x", "X.", "x-y", "é", "İ", "Σας", "½the", "the²", "án", "–the", "’s", "\x1c", "\x85", "\xa0", "\n", "ß", "ﬁ", "中文", "‿the", "", "...", "1,000", "the–a"]
 )
 _TEXTS = st.one_of(
     st.lists(_WORDS, max_size=6).map(" ".join), st.lists(_WORDS, max_size=4).map("".join), st.text(max_size=8)
@@ -106,7 +105,13 @@ def test_evidence_needs_whole_words_and_says_nothing_about_yes_and_no() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["As far as I know, it was Rome.", "I recall that", "From memory: x", "Based on my knowledge, x", "I believe x"],
+    [
+        "As far as I know, it was Rome.",
+        "I recall that",
+        "From memory: x",
+        "Based on my knowledge, x",
+        "I believe x",
+    ],
 )
 def test_memory_cues_are_found(text: str) -> None:
     assert len(scoring.memory_cues([text])) == 1
