@@ -6,18 +6,16 @@ A `Row` is a handful of small frozen dataclasses; the flat table is their fields
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 import pyarrow as pa
-from datasets import Features, Json, List, Value
+from datasets import Features
 
 from .errors import DataError, Problem, unknown
+from .records import Convert, feature, hints, reader, writer
 
 SCHEMA_VERSION = "1"
 
@@ -253,11 +251,10 @@ class Row:
 
     def to_record(self) -> JsonObject:
         """The flat row as plain Python values, one key a column, as `datasets` gives it."""
-        return {
-            name: _plain(getattr(getattr(self, group), name))
-            for group, names in _GROUP_FIELDS.items()
-            for name in names
-        }
+        record: JsonObject = {}
+        for group, write in _GROUP_WRITERS:
+            record.update(write(getattr(self, group)))
+        return record
 
     @classmethod
     def from_record(cls, record: JsonObject) -> Row:
@@ -267,7 +264,7 @@ class Row:
             DataError: a column is missing, or unknown, or holds a value outside its closed set.
         """
         _check_columns(record)
-        return cls(**{name: _typed(kind, record) for name, kind in _GROUPS.items()})
+        return cls(*[read(record) for read in _GROUP_READERS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,79 +294,6 @@ class Label:
     labelled_at: datetime
 
 
-def _plain(value: Any) -> Any:
-    """Dataclass values as plain Python: tuples as lists, dataclasses as dicts, enums as text."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in typing.cast("tuple[Any, ...]", value)]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return str(value) if isinstance(value, StrEnum) else value
-
-
-def _typed(kind: Any, value: Any) -> Any:
-    """The inverse of `_plain` for a type: dicts become the dataclass, lists tuples, text the enum."""
-    if value is None:
-        return None
-    kind = _not_none(kind)
-    if get_origin(kind) is tuple:
-        item = get_args(kind)[0]
-        return tuple(_typed(item, entry) for entry in value)
-    if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
-        return typing.cast("Any", kind)(
-            **{name: _typed(hint, value.get(name)) for name, hint in hints.items()}
-        )
-    return _scalar(kind, value)
-
-
-def _scalar(kind: Any, value: Any) -> Any:
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise DataError(str(unknown("row", value, get_args(kind))))
-        return value
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        if value not in set(kind):
-            raise DataError(str(unknown("row.stop_reason", value, kind)))
-        return kind(value)
-    if kind is datetime:
-        return value.astimezone(UTC)
-    return value
-
-
-def _not_none(kind: Any) -> Any:
-    """`X` for `X | None`, else the type itself."""
-    if isinstance(kind, types.UnionType) or get_origin(kind) is typing.Union:
-        return next(arg for arg in get_args(kind) if arg is not type(None))
-    return kind
-
-
-_SCALARS: dict[Any, str] = {
-    str: "string",
-    int: "int64",
-    float: "float64",
-    bool: "bool",
-    datetime: "timestamp[us, tz=UTC]",
-}
-
-
-def _feature(kind: Any) -> Any:
-    """The `datasets` feature of an annotated type."""
-    kind = _not_none(kind)
-    if get_origin(kind) is tuple:
-        item = get_args(kind)[0]
-        return List(Json() if get_origin(item) is dict else _feature(item))
-    if dataclasses.is_dataclass(kind):
-        return {name: _feature(hint) for name, hint in _hints(kind).items()}
-    if get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, StrEnum)):
-        return Value("string")
-    return Value(_SCALARS[kind])
-
-
-def _hints(kind: Any) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
-
-
 def _check_columns(record: JsonObject) -> None:
     missing = [name for name in COLUMNS if name not in record]
     if missing:
@@ -384,15 +308,17 @@ def _check_columns(record: JsonObject) -> None:
 
 def features_of(kind: type) -> Features:
     """The `datasets.Features` of a flat dataclass such as `Judgement` or `Label`."""
-    return Features(_feature(kind))
+    return Features(feature(kind))
 
 
-_GROUPS = _hints(Row)
-_GROUP_FIELDS = {name: tuple(_hints(kind)) for name, kind in _GROUPS.items()}
+_GROUPS = hints(Row)
+_GROUP_FIELDS = {name: tuple(hints(kind)) for name, kind in _GROUPS.items()}
+_GROUP_WRITERS: list[tuple[str, Convert]] = [
+    (name, write) for name, kind in _GROUPS.items() if (write := writer(kind))
+]
+_GROUP_READERS: list[Convert] = [read for kind in _GROUPS.values() if (read := reader(kind))]
 
-FEATURES = Features(
-    {name: _feature(hint) for kind in _GROUPS.values() for name, hint in _hints(kind).items()}
-)
+FEATURES = Features({name: entry for kind in _GROUPS.values() for name, entry in feature(kind).items()})
 ARROW_SCHEMA: pa.Schema = FEATURES.arrow_schema
 COLUMNS: tuple[str, ...] = tuple(FEATURES)
 
