@@ -9,6 +9,7 @@ from importlib.metadata import version
 from .identity import content_hash
 from .schema import SCHEMA_VERSION, Identity, Provenance, Row, Trajectory, Verdicts
 from .scoring import score
+from .storable import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def row_id(question_id: str, origin: Origin, sample: Sample) -> str:
 
 
 def build_row(trajectory: Trajectory, origin: Origin, sample: Sample, created_at: datetime) -> Row:
-    """The scored row of a trajectory. `created_at` needs a time zone."""
+    """The scored row of a trajectory, made fit for a table (`storable`). `created_at` needs a time zone."""
+    trajectory = storable(trajectory)
     scores, use = score(trajectory)
     question = trajectory.question
     return Row(

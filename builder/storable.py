@@ -1,0 +1,79 @@
+"""What models and servers send, made fit for a table.
+
+Text may hold lone surrogates (half of a character, from broken JSON escapes), which UTF-8 cannot say. JSON
+may hold integers over 64 bit, NaN, infinities and endless nesting, which Parquet readers refuse or change.
+One such value in one tool call would make a whole dataset unwritable, so it is replaced where rows are made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, TypeVar, cast
+
+Value = TypeVar("Value")
+
+MAX_DEPTH = 64
+"""Deepest nesting of JSON kept as it is; below it stands the `repr` of the rest."""
+
+_INT64 = range(-(2**63), 2**63)
+
+
+def storable(value: Value) -> Value:
+    """The same value, or a copy in which whatever no table can hold is replaced.
+
+    Lone surrogates become U+FFFD (pairs the character they mean), integers over 64 bit their decimal text,
+    NaN and infinities None, JSON keys text. Goes through dataclasses, tuples, lists and dicts.
+    """
+    return cast("Value", _storable(value, 0))
+
+
+def _storable(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return value if value in _INT64 else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth > MAX_DEPTH:
+        return None if value is None else _text(repr(value))
+    return _nested(value, depth + 1)
+
+
+def _nested(value: Any, depth: int) -> Any:
+    if isinstance(value, list | tuple):
+        items = [_storable(item, depth) for item in cast("list[Any]", value)]
+        return value if all(map(_same, items, value)) else type(value)(items)
+    if isinstance(value, dict):
+        pairs = cast("dict[Any, Any]", value).items()
+        return {_storable(_key(key), depth): _storable(item, depth) for key, item in pairs}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _fields(value, depth)
+    return value
+
+
+def _fields(value: Any, depth: int) -> Any:
+    changed = {
+        field.name: new
+        for field in dataclasses.fields(value)
+        if (new := _storable(old := getattr(value, field.name), depth)) is not old
+    }
+    return dataclasses.replace(value, **changed) if changed else value
+
+
+def _same(left: object, right: object) -> bool:
+    return left is right
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) else str(key)
+
+
+def _text(text: str) -> str:
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
