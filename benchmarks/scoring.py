@@ -30,7 +30,12 @@ def real_pairs(path: Path, n: int) -> list[tuple[str, str]]:
 
 def generated_pairs(n: int) -> list[tuple[str, str]]:
     rng = random.Random(0)
-    words = ["the", "a", "of", *("".join(rng.choices("abcdefghij", k=rng.randint(2, 9))) for _ in range(5000))]
+    words = [
+        "the",
+        "a",
+        "of",
+        *("".join(rng.choices("abcdefghij", k=rng.randint(2, 9))) for _ in range(5000)),
+    ]
 
     def text() -> str:
         return " ".join(rng.choices(words, k=rng.randint(1, 6))).title() + rng.choice(["", ".", "!"])
@@ -40,7 +45,9 @@ def generated_pairs(n: int) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--n", type=int, default=1_000_000)
     args = parser.parse_args()

@@ -26,12 +26,19 @@ def save_config(config: Any, path: Path) -> None:
 
     Secrets are never fields of a config (the API key comes from the environment), so none is written.
     """
-    values = {
-        field.name.replace("_", "-"): _toml(getattr(config, field.name))
-        for field in dataclasses.fields(config)
-        if getattr(config, field.name) is not None
-    }
-    path.write_text(tomli_w.dumps(values), "utf-8")
+    path.write_text(tomli_w.dumps(_values(config)), "utf-8")
+
+
+def _values(config: Any) -> dict[str, Any]:
+    """The options by name; a config inside a config lays its options beside the others."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            values |= _values(value)
+        elif value is not None:
+            values[field.name.replace("_", "-")] = _toml(value)
+    return values
 
 
 def _toml(value: Any) -> Any:
@@ -140,3 +147,16 @@ class CollectConfig:
     """Seed of the run."""
     resume: Flag = False
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class QuickstartConfig:
+    """Settings of `trajset quickstart`."""
+
+    out: Path = Path("trajset-demo")
+    """Folder for the world, the index and the dataset."""
+    world: WorldConfig = WorldConfig()
+    knobs: TeacherKnobs = TeacherKnobs()
+    concurrency: Positive = 32
+    """Rollouts under way at once."""

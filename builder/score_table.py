@@ -25,9 +25,7 @@ def score_table(table: pl.DataFrame) -> pl.DataFrame:
     Null where the rollout did not complete or has no gold answer; no answer scores 0, as in `score_answer`.
     """
     numbered = table.select("answer", "gold_answers", "stop_reason").with_row_index("row")
-    scorable = numbered.filter(
-        pl.col("stop_reason").is_in(_COMPLETED), pl.col("gold_answers").list.len() > 0
-    )
+    scorable = numbered.filter(pl.col("stop_reason").is_in(_COMPLETED), pl.col("gold_answers").list.len() > 0)
     pairs = scorable.select("row", "answer", gold="gold_answers").explode("gold")
     scored = score_pairs(pairs.select(prediction=pl.col("answer").fill_null(""), gold="gold"))
     best = (
