@@ -20,6 +20,10 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 Flag = Annotated[bool, Parameter(negative="")]
 
+TranscriptFormat = Literal[
+    "auto", "r1searcher", "search-r1", "search-o1", "fireact", "knowagent", "openai", "sharegpt", "atif"
+]
+
 
 def save_config(config: Any, path: Path) -> None:
     """Write a config dataclass as TOML that `--config` reads back; options left at None are left out.
@@ -160,3 +164,25 @@ class QuickstartConfig:
     knobs: TeacherKnobs = TeacherKnobs()
     concurrency: Positive = 32
     """Rollouts under way at once."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class ImportConfig:
+    """Settings of `trajset import`."""
+
+    out: Path = Path("imported")
+    """Folder of the dataset to make."""
+    format: TranscriptFormat = "auto"
+    """What wrote the transcripts; `auto` looks into each file and says what it took."""
+    teacher: tuple[str, ...] = ()
+    """Who made the transcripts: one name for all files, or one for each file in their order. Without it what
+    the records say, else the file's name without its extensions."""
+    dataset: str = "imported"
+    """Name of the question set, for records that do not name one. Files over the same questions need the same
+    name for their rows to share question ids."""
+    gold: Path | None = None
+    """File of `question` and `answer` records whose answers replace the gold answers of the transcripts."""
+    search_tools: tuple[str, ...] = ()
+    """Names of the tools that search, in OpenAI, ShareGPT and ATIF transcripts. Without it: tools named after
+    searching, retrieving or looking up, and any that takes a query."""
