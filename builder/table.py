@@ -90,6 +90,11 @@ def items_from_table(table: pa.Table, kind: type[Item]) -> Iterator[Item]:
     return (read(record) for record in table.to_pylist())
 
 
+def empty_table(schema: pa.Schema) -> pa.Table:
+    """A table of that schema without rows (pyarrow's own cannot make one with nested JSON columns)."""
+    return _plain_schema(schema).empty_table().cast(schema)
+
+
 _ALL_COLUMNS = "Select all columns of the dataset (SELECT *)."
 
 
