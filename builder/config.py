@@ -59,9 +59,19 @@ class WorldConfig:
     entities: Annotated[int, Parameter(validator=Number(gte=50, lte=100_000))] = 3000
     """Number of entities (people, places, films, companies, ...) in the generated encyclopedia."""
     questions: Positive = 2000
-    """Number of questions to make."""
+    """Number of questions to make; a smaller number gives the first of the same questions."""
     seed: int = 0
     """Seed of the world: the same seed, the same world."""
+    lookalikes: Share = 0.25
+    """Share of the entities named so that they can be mistaken for another."""
+    filler: Annotated[int, Parameter(validator=Number(gte=0, lte=4))] = 2
+    """Most sentences per passage that state no fact that is ever asked."""
+    one_hop: Share = 0.1
+    """Share of the questions that need a single fact."""
+    comparison: Share = 0.2
+    """Share of the questions that compare two entities; the others are chains of 2 to `max_hops` facts."""
+    max_hops: Annotated[int, Parameter(validator=Number(gte=2, lte=4))] = 4
+    """Most facts in a chain."""
 
 
 @Parameter(name="*")
@@ -86,16 +96,18 @@ class TeacherKnobs:
 class IndexConfig:
     """Settings of the embedded BM25 index."""
 
-    title_boost: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0
-    """Weight of a match in the title relative to one in the text."""
+    title_boost: Annotated[float, Parameter(validator=Number(gte=0))] = 0.5
+    """Weight of a match in the title beyond its weight as part of the passage (0: none)."""
     stemmer: str | None = "english"
-    """Language of the stemmer; an empty text turns stemming off."""
+    """Language of stemmer and stop words; an empty text turns both off."""
     title_field: str = "title"
     """Name of the title column in the corpus."""
     text_field: str = "text"
     """Name of the text column in the corpus."""
     id_field: str | None = None
-    """Name of the passage id column; without it the id is the passage's position."""
+    """Name of the passage id column; without it `id` where it exists, else the passage's position."""
+    name: str | None = None
+    """Name of the corpus in the rows; without it that of the file, folder or repository."""
 
 
 @Parameter(name="*")
@@ -111,6 +123,8 @@ class CollectConfig:
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
     """Model name at the chat server, or `simulated` for the demo world's teacher."""
+    teacher_revision: str | None = None
+    """What pins the teacher further (a commit, a quantisation); goes into the rows and their ids."""
     base_url: str = "http://127.0.0.1:8000/v1"
     """Root of the OpenAI-compatible server."""
     api_key_env: str = "OPENAI_API_KEY"
@@ -151,6 +165,8 @@ class CollectConfig:
     """Seed of the run."""
     resume: Flag = False
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""
+    partial: Flag = False
+    """Collect nothing; write the dataset from the rollouts that are finished (see `collect.Collected`)."""
 
 
 @Parameter(name="*")

@@ -1,0 +1,295 @@
+"""Many rollouts: bounded concurrency, a journal, resume, progress, two ways to stop.
+
+Every rollout has an id before it starts, so a resumed run knows what is done. A fixed number of workers pulls
+rollouts in question order. What a worker finishes is committed to the journal at once; the dataset is written
+from the journal afterwards, in question order, so rows do not depend on which rollout was faster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .errors import ChatServerError, DataError, Problem, RetrieverError
+from .identity import content_hash, derived_seed
+from .interrupt import signals_to
+from .journal import FILE_NAME, Journal, Progress, Settings
+from .rollout import Agent, rollout
+from .rows import Origin, Sample, build_row, row_id
+from .schema import Question, Row, StopReason
+
+_FIRST = 8
+"""Broken rollouts at the start of a run, with none that works, after which it stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectJob:
+    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once."""
+
+    questions: tuple[Question, ...]
+    agent: Agent
+    out: Path
+    samples: int = 1
+    seed: int = 0
+    concurrency: int = 32
+    resume: bool = False
+
+    @property
+    def total(self) -> int:
+        """Number of rollouts of the whole run."""
+        return len(self.questions) * self.samples
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far a run is, for a progress display. `finished` includes what an earlier run left in the journal;
+    `made`, `searches` and `reasons` are of this run alone."""
+
+    total: int
+    finished: int
+    made: int
+    searches: int
+    reasons: Mapping[StopReason, int]
+    under_way: int
+    draining: bool
+
+
+Report = Callable[[Tally], None]
+"""Is called after every rollout, and when the run begins to drain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a journal holds after a run.
+
+    `rows` gives the whole run when it is complete. When it is not, it gives the longest prefix of the question
+    order whose rollouts are all finished. Taking whatever is finished instead would favour short rollouts:
+    those still under way when a run ends are mostly the long ones.
+    """
+
+    journal: Path
+    progress: Progress
+    interrupted: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every rollout has a row; rows that infrastructure broke count, and may be tried again."""
+        return self.progress.finished == self.progress.total
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows `rows` gives."""
+        return self.progress.prefix
+
+    def rows(self) -> Iterator[Row]:
+        """The rows in question order, then by sample index, read from the journal as they are asked for."""
+        with Journal.look(self.journal) as journal:
+            yield from journal.rows(self.n_rows)
+
+    def next_step(self) -> str | None:
+        """What the user may do next, None when nothing is left."""
+        left = self.progress.total - self.progress.finished
+        if left:
+            return f"{left} of {self.progress.total} rollouts are left: go on with --resume."
+        if self.progress.broken:
+            return f"{self.progress.broken} rollouts were broken by a server: --resume tries them again."
+        return None
+
+
+def collected(out: Path) -> Collected:
+    """What the journal in a folder holds.
+
+    Raises:
+        DataError: there is none, or it is no journal of this version.
+        StorageError: a run is writing to it.
+    """
+    path = out / FILE_NAME
+    with Journal.look(path) as journal:
+        return Collected(path, journal.progress())
+
+
+async def collect(job: CollectJob, report: Report | None = None) -> Collected:
+    """Make the job's rollouts, or those that its journal lacks.
+
+    SIGINT or SIGTERM lets the rollouts under way finish and starts no others; a second one drops them.
+
+    Raises:
+        ConfigError: there is a journal already, or it was begun with other settings.
+        DataError: two questions share an id.
+        ChatServerError, RetrieverError: the server refuses for good, or nothing but failures came back.
+        StorageError: the disk refuses. In all cases what was committed to the journal stays.
+    """
+    path = job.out / FILE_NAME
+    _check_ids(job.questions)
+    begin = Journal.resume if job.resume else Journal.begin
+    with begin(path, settings_of(job), job.total) as journal:
+        run = _Run(job, journal, report or (lambda _: None))
+        await run.finish()
+        return Collected(path, journal.progress(), run.draining)
+
+
+def settings_of(job: CollectJob) -> Settings:
+    """All that decides what the rows will be. Addresses, patience and concurrency are not among it."""
+    agent, limits, sampling = job.agent, job.agent.limits, job.agent.sampling
+    return {
+        "questions": content_hash(job.questions),
+        "samples": job.samples,
+        "seed": job.seed,
+        "teacher": agent.model.name,
+        "teacher_revision": agent.model.revision,
+        "prompt": agent.prompt.id,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "max_tokens": sampling.max_tokens,
+        "max_turns": limits.turns,
+        "max_total_tokens": limits.total_tokens,
+        "timeout": limits.time_s,
+        "k": agent.k,
+        "retriever": agent.retriever.name,
+        "corpus": agent.retriever.corpus,
+    }
+
+
+def origin_of(job: CollectJob) -> Origin:
+    """What the job's rows have in common. The run's id is the hash of its settings."""
+    settings, agent = settings_of(job), job.agent
+    return Origin(
+        run_id=content_hash(settings),
+        teacher=agent.model.name,
+        teacher_revision=agent.model.revision,
+        prompt_id=agent.prompt.id,
+        policy=agent.prompt.policy,
+        temperature=agent.sampling.temperature,
+        top_p=agent.sampling.top_p,
+        retriever=agent.retriever.name,
+        corpus=agent.retriever.corpus,
+        settings=tuple((key, settings[key]) for key in _IN_ROW_ID),
+    )
+
+
+_IN_ROW_ID = ("k", "max_tokens", "max_total_tokens", "max_turns", "timeout", "top_k")
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    position: int
+    question: Question
+    index: int
+    seed: int
+
+    @property
+    def sample(self) -> Sample:
+        return Sample(self.index, self.seed)
+
+
+def _tasks(job: CollectJob) -> Iterator[_Task]:
+    """All rollouts of a job in question order, then by sample index."""
+    for place, question in enumerate(job.questions):
+        for index in range(job.samples):
+            seed = derived_seed(job.seed, question.question_id, index)
+            yield _Task(place * job.samples + index, question, index, seed)
+
+
+class _Run:
+    """One go at a job: the workers and what they share."""
+
+    def __init__(self, job: CollectJob, journal: Journal, report: Report) -> None:
+        self.draining = False
+        self._job, self._journal, self._report = job, journal, report
+        self._origin = origin_of(job)
+        done = journal.done()
+        self._todo = (task for task in _tasks(job) if self._id(task) not in done)
+        self._left = job.total - len(done)
+        self._has_worked = bool(done)
+        self._broken_in_a_row = self._under_way = self._made = self._searches = 0
+        self._reasons: Counter[StopReason] = Counter()
+        self._workers: list[asyncio.Task[None]] = []
+
+    async def finish(self) -> None:
+        """Run the workers until nothing is left, a signal stops them or one of them raises."""
+        crew = min(self._job.concurrency, self._left)
+        self._workers = [asyncio.create_task(self._work()) for _ in range(crew)]
+        if not self._workers:
+            return
+        with signals_to(self._on_signal):
+            try:
+                await asyncio.wait(self._workers, return_when=asyncio.FIRST_EXCEPTION)
+            finally:
+                await self._drop_workers()
+        for worker in self._workers:
+            if not worker.cancelled() and (error := worker.exception()):
+                raise error
+
+    async def _work(self) -> None:
+        for task in self._todo:
+            if self.draining:
+                return
+            self._under_way += 1
+            trajectory = await rollout(task.question, self._job.agent, task.seed)
+            self._under_way -= 1
+            row = build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
+            self._journal.record(task.position, row)
+            self._count(row)
+            self._report(self._tally())
+            self._check_patience(row)
+
+    async def _drop_workers(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def _on_signal(self) -> None:
+        """The first signal drains, the second drops what is under way."""
+        if self.draining:
+            for worker in self._workers:
+                worker.cancel()
+        self.draining = True
+        self._report(self._tally())
+
+    def _count(self, row: Row) -> None:
+        broken = row.outcome.stop_reason is StopReason.INFRASTRUCTURE
+        self._broken_in_a_row = self._broken_in_a_row + 1 if broken else 0
+        self._has_worked = self._has_worked or not broken
+        self._reasons[row.outcome.stop_reason] += 1
+        self._searches += row.search_use.n_searches
+        self._made += 1
+
+    def _check_patience(self, row: Row) -> None:
+        """Stop when nothing but failures comes back: at once at the start, later after two full crews."""
+        patience = max(_FIRST, 2 * self._job.concurrency) if self._has_worked else min(_FIRST, self._left)
+        if self._broken_in_a_row < patience:
+            return
+        text = row.outcome.error or ""
+        kind = RetrieverError if text.startswith(RetrieverError.__name__) else ChatServerError
+        raise kind(
+            f"{self._broken_in_a_row} rollouts in a row were broken, the last by {text} "
+            "The journal stays: go on with --resume once the server answers."
+        )
+
+    def _tally(self) -> Tally:
+        finished = self._job.total - self._left + self._made
+        return Tally(
+            self._job.total,
+            finished,
+            self._made,
+            self._searches,
+            dict(self._reasons),
+            self._under_way,
+            self.draining,
+        )
+
+    def _id(self, task: _Task) -> str:
+        return row_id(task.question.question_id, self._origin, task.sample)
+
+
+def _check_ids(questions: tuple[Question, ...]) -> None:
+    if not questions:
+        raise DataError(str(Problem("questions", "must not be empty", 0, "Name a file that holds some.")))
+    (name, count) = Counter(question.question_id for question in questions).most_common(1)[0]
+    if count > 1:
+        raise DataError(str(Problem("question_id", "must be unique", name, f"It occurs {count} times.")))

@@ -1,0 +1,254 @@
+"""The collector's memory: one SQLite file, one commit per finished rollout, safe against SIGKILL.
+
+WAL mode with `synchronous=NORMAL`: a killed process loses nothing that was committed; a machine that loses
+power may lose the last commits, never the file, and those rollouts are simply made again. The file is locked
+while a run is on, so two collectors cannot write into one journal. Rows are kept as JSON text (zlib would
+save disk but not time, and text can be looked at with any SQLite tool).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from pathlib import Path
+
+import orjson
+
+from .errors import ConfigError, DataError, Problem, StorageError
+from .schema import Row, StopReason
+
+JOURNAL_VERSION = 1
+FILE_NAME = "journal.sqlite"
+
+Settings = Mapping[str, str | int | float | None]
+"""What makes a run the run it is: two runs with equal settings would make the same rows."""
+
+_SCHEMA = (
+    "CREATE TABLE meta (version INTEGER NOT NULL, settings TEXT NOT NULL, total INTEGER NOT NULL)",
+    """CREATE TABLE rollouts (
+        id TEXT PRIMARY KEY,
+        position INTEGER NOT NULL UNIQUE,
+        state TEXT NOT NULL CHECK (state IN ('done', 'broken')),
+        attempts INTEGER NOT NULL,
+        stop_reason TEXT NOT NULL,
+        record TEXT NOT NULL
+    ) WITHOUT ROWID""",
+)
+
+_RECORD = """
+    INSERT INTO rollouts VALUES (?, ?, ?, 1, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET
+        state = excluded.state, stop_reason = excluded.stop_reason, record = excluded.record,
+        attempts = attempts + 1
+    WHERE state = 'broken'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a journal holds. `prefix` is how many rollouts are finished before the first unfinished one."""
+
+    total: int
+    counts: Mapping[StopReason, int]
+    prefix: int
+
+    @property
+    def finished(self) -> int:
+        """Rollouts with a row, broken ones included."""
+        return sum(self.counts.values())
+
+    @property
+    def broken(self) -> int:
+        """Rollouts that infrastructure broke."""
+        return self.counts.get(StopReason.INFRASTRUCTURE, 0)
+
+
+class Journal:
+    """An open journal. Use it as a context manager; it is not thread-safe."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path, self._db = path, connection
+
+    @classmethod
+    def begin(cls, path: Path, settings: Settings, total: int) -> Journal:
+        """A new journal, for `total` rollouts.
+
+        Raises:
+            ConfigError: there is one already.
+            StorageError: the disk refuses, or another process writes to it.
+        """
+        journal = cls._open(path)
+        if journal._settings() is not None:
+            journal.close()
+            fix = "Go on with that run through --resume, or name another --out."
+            raise ConfigError(str(Problem("out", "must not hold a journal yet", str(path), fix)))
+        with journal._guarded(), journal._db:
+            journal._db.execute("BEGIN")
+            for statement in _SCHEMA:
+                journal._db.execute(statement)
+            meta = (JOURNAL_VERSION, orjson.dumps(dict(settings)).decode(), total)
+            journal._db.execute("INSERT INTO meta VALUES (?, ?, ?)", meta)
+        return journal
+
+    @classmethod
+    def resume(cls, path: Path, settings: Settings, total: int) -> Journal:
+        """The journal of an earlier run with equal settings; a new one where there is none.
+
+        Raises:
+            ConfigError: the earlier run had other settings; the message names them.
+            DataError: the file is no journal, or one of another version.
+            StorageError: the disk refuses, or another process writes to it.
+        """
+        journal = cls._open(path)
+        earlier = journal._settings()
+        if earlier is None:
+            journal.close()
+            return cls.begin(path, settings, total)
+        try:
+            _check_same(earlier, settings)
+        except ConfigError:
+            journal.close()
+            raise
+        return journal
+
+    @classmethod
+    def look(cls, path: Path) -> Journal:
+        """An existing journal, for reading.
+
+        Raises:
+            DataError: there is none, or it is no journal of this version.
+            StorageError: another process writes to it.
+        """
+        if not path.exists():
+            fix = "Run `trajset collect` first, or name the folder it wrote to."
+            raise DataError(str(Problem("out", "must hold a journal", str(path), fix)))
+        journal = cls._open(path)
+        if journal._settings() is None:
+            journal.close()
+            raise DataError(
+                str(Problem("journal", "must hold a run", str(path), "Start one without --resume."))
+            )
+        return journal
+
+    @classmethod
+    def _open(cls, path: Path) -> Journal:
+        with _errors_of(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
+                db.execute(f"PRAGMA {pragma}")
+            db.execute("BEGIN EXCLUSIVE")
+            db.execute("COMMIT")
+        return cls(path, db)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let others at it."""
+        with self._guarded():
+            self._db.close()
+
+    def done(self) -> set[str]:
+        """Ids of the rollouts that need no other attempt."""
+        with self._guarded():
+            return {row_id for (row_id,) in self._db.execute("SELECT id FROM rollouts WHERE state = 'done'")}
+
+    def record(self, position: int, row: Row) -> None:
+        """Commit a finished rollout. A broken one may be replaced later; a finished one never is.
+
+        Raises:
+            StorageError: the disk is full or not writable; what was committed before stays.
+        """
+        reason = row.outcome.stop_reason
+        state = "broken" if reason is StopReason.INFRASTRUCTURE else "done"
+        record = orjson.dumps(row.to_record()).decode()
+        with self._guarded():
+            self._db.execute(_RECORD, (row.id, position, state, reason, record))
+
+    def progress(self) -> Progress:
+        """Counts by stop reason, and the length of the finished prefix."""
+        with self._guarded():
+            counts = self._db.execute("SELECT stop_reason, count(*) FROM rollouts GROUP BY 1").fetchall()
+            (total,) = self._db.execute("SELECT total FROM meta").fetchone()
+            positions = self._db.execute("SELECT position FROM rollouts ORDER BY position")
+            prefix = sum(1 for _ in _leading(position for (position,) in positions))
+        return Progress(total, {StopReason(reason): n for reason, n in counts}, prefix)
+
+    def rows(self, below: int) -> Iterator[Row]:
+        """The rows at positions under `below`, in question order, then by sample index."""
+        query = "SELECT record FROM rollouts WHERE position < ? ORDER BY position"
+        with self._guarded():
+            for (record,) in self._db.execute(query, (below,)):
+                yield _row(record)
+
+    def _settings(self) -> dict[str, object] | None:
+        with self._guarded():
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                return None
+            version, settings = self._db.execute("SELECT version, settings FROM meta").fetchone()
+        if version != JOURNAL_VERSION:
+            fix = "Finish it with the trajset that began it, or name another --out."
+            raise DataError(str(Problem("journal", f"must be of version {JOURNAL_VERSION}", version, fix)))
+        return orjson.loads(settings)
+
+    def _guarded(self) -> AbstractContextManager[None]:
+        return _errors_of(self._path)
+
+
+_FIXES = {
+    "SQLITE_FULL": "Make room and go on with --resume; what is in the journal stays.",
+    "SQLITE_BUSY": "Another trajset works on this journal: wait for it, or name another --out.",
+}
+
+
+@contextmanager
+def _errors_of(path: Path) -> Generator[None]:
+    """SQLite's and the system's errors as ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname == "SQLITE_ERROR":
+            raise _no_journal(path, error) from error
+        name = "SQLITE_BUSY" if error.sqlite_errorname.startswith("SQLITE_BUSY") else error.sqlite_errorname
+        fix = _FIXES.get(name, "Check the disk and its rights, then go on with --resume.")
+        raise StorageError(str(Problem("journal", f"must be writable ({error})", str(path), fix))) from error
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+            raise
+        raise _no_journal(path, error) from error
+    except OSError as error:
+        fix = "Name another --out, or mend its rights."
+        raise StorageError(str(Problem("out", f"must be writable ({error})", str(path), fix))) from error
+
+
+def _no_journal(path: Path, error: sqlite3.Error) -> DataError:
+    fix = "Move the file away, or name another --out."
+    return DataError(str(Problem("journal", f"must be a journal of trajset ({error})", str(path), fix)))
+
+
+def _check_same(earlier: Mapping[str, object], now: Settings) -> None:
+    keys = sorted(earlier.keys() | now.keys())
+    changed = [key for key in keys if earlier.get(key) != now.get(key)]
+    if changed:
+        rule = "must be resumed with the settings it was begun with"
+        got = ", ".join(f"{key}={now.get(key)!r} (begun with {earlier.get(key)!r})" for key in changed)
+        fix = "Set them back, or name another --out."
+        raise ConfigError(f"journal: {rule}; got {got}. {fix}")
+
+
+def _leading(positions: Iterable[int]) -> Iterator[int]:
+    """The positions up to the first gap, counted from 0."""
+    return (position for _, position in takewhile(lambda pair: pair[0] == pair[1], enumerate(positions)))
+
+
+def _row(record: str) -> Row:
+    values = orjson.loads(record)
+    return Row.from_record(values | {"created_at": datetime.fromisoformat(values["created_at"])})
