@@ -14,34 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import ChatServerError, DataError, Problem, RetrieverError
-from .identity import content_hash, derived_seed
+from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
+from .errors import ChatServerError, RetrieverError
 from .interrupt import signals_to
-from .journal import FILE_NAME, Journal, Progress, Settings
-from .rollout import Agent, rollout
-from .rows import Origin, Sample, build_row, row_id
-from .schema import Question, Row, StopReason
+from .journal import FILE_NAME, Journal, Progress
+from .rollout import rollout
+from .rows import build_row, row_id
+from .schema import Row, StopReason
 
 _FIRST = 8
 """Broken rollouts at the start of a run, with none that works, after which it stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class CollectJob:
-    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once."""
-
-    questions: tuple[Question, ...]
-    agent: Agent
-    out: Path
-    samples: int = 1
-    seed: int = 0
-    concurrency: int = 32
-    resume: bool = False
-
-    @property
-    def total(self) -> int:
-        """Number of rollouts of the whole run."""
-        return len(self.questions) * self.samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +48,9 @@ Report = Callable[[Tally], None]
 class Collected:
     """What a journal holds after a run.
 
-    `rows` gives the whole run when it is complete. When it is not, it gives the longest prefix of the question
-    order whose rollouts are all finished. Taking whatever is finished instead would favour short rollouts:
-    those still under way when a run ends are mostly the long ones.
+    `rows` gives the whole run when it is complete. When it is not, it gives the longest prefix of the
+    question order whose rollouts are all finished. Taking whatever is finished instead would favour short
+    rollouts: those still under way when a run ends are mostly the long ones.
     """
 
     journal: Path
@@ -124,75 +106,12 @@ async def collect(job: CollectJob, report: Report | None = None) -> Collected:
         StorageError: the disk refuses. In all cases what was committed to the journal stays.
     """
     path = job.out / FILE_NAME
-    _check_ids(job.questions)
+    check_questions(job.questions)
     begin = Journal.resume if job.resume else Journal.begin
     with begin(path, settings_of(job), job.total) as journal:
         run = _Run(job, journal, report or (lambda _: None))
         await run.finish()
         return Collected(path, journal.progress(), run.draining)
-
-
-def settings_of(job: CollectJob) -> Settings:
-    """All that decides what the rows will be. Addresses, patience and concurrency are not among it."""
-    agent, limits, sampling = job.agent, job.agent.limits, job.agent.sampling
-    return {
-        "questions": content_hash(job.questions),
-        "samples": job.samples,
-        "seed": job.seed,
-        "teacher": agent.model.name,
-        "teacher_revision": agent.model.revision,
-        "prompt": agent.prompt.id,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "max_tokens": sampling.max_tokens,
-        "max_turns": limits.turns,
-        "max_total_tokens": limits.total_tokens,
-        "timeout": limits.time_s,
-        "k": agent.k,
-        "retriever": agent.retriever.name,
-        "corpus": agent.retriever.corpus,
-    }
-
-
-def origin_of(job: CollectJob) -> Origin:
-    """What the job's rows have in common. The run's id is the hash of its settings."""
-    settings, agent = settings_of(job), job.agent
-    return Origin(
-        run_id=content_hash(settings),
-        teacher=agent.model.name,
-        teacher_revision=agent.model.revision,
-        prompt_id=agent.prompt.id,
-        policy=agent.prompt.policy,
-        temperature=agent.sampling.temperature,
-        top_p=agent.sampling.top_p,
-        retriever=agent.retriever.name,
-        corpus=agent.retriever.corpus,
-        settings=tuple((key, settings[key]) for key in _IN_ROW_ID),
-    )
-
-
-_IN_ROW_ID = ("k", "max_tokens", "max_total_tokens", "max_turns", "timeout", "top_k")
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    position: int
-    question: Question
-    index: int
-    seed: int
-
-    @property
-    def sample(self) -> Sample:
-        return Sample(self.index, self.seed)
-
-
-def _tasks(job: CollectJob) -> Iterator[_Task]:
-    """All rollouts of a job in question order, then by sample index."""
-    for place, question in enumerate(job.questions):
-        for index in range(job.samples):
-            seed = derived_seed(job.seed, question.question_id, index)
-            yield _Task(place * job.samples + index, question, index, seed)
 
 
 class _Run:
@@ -203,7 +122,7 @@ class _Run:
         self._job, self._journal, self._report = job, journal, report
         self._origin = origin_of(job)
         done = journal.done()
-        self._todo = (task for task in _tasks(job) if self._id(task) not in done)
+        self._todo = (task for task in tasks_of(job) if self._id(task) not in done)
         self._left = job.total - len(done)
         self._has_worked = bool(done)
         self._broken_in_a_row = self._under_way = self._made = self._searches = 0
@@ -283,13 +202,5 @@ class _Run:
             self.draining,
         )
 
-    def _id(self, task: _Task) -> str:
+    def _id(self, task: Task) -> str:
         return row_id(task.question.question_id, self._origin, task.sample)
-
-
-def _check_ids(questions: tuple[Question, ...]) -> None:
-    if not questions:
-        raise DataError(str(Problem("questions", "must not be empty", 0, "Name a file that holds some.")))
-    (name, count) = Counter(question.question_id for question in questions).most_common(1)[0]
-    if count > 1:
-        raise DataError(str(Problem("question_id", "must be unique", name, f"It occurs {count} times.")))

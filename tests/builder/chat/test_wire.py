@@ -1,0 +1,123 @@
+"""The OpenAI chat format on both ways."""
+
+import json
+from contextlib import suppress
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trajset.builder.chat.model import ChatRequest, Sampling
+from trajset.builder.chat.wire import read_arguments, read_json, read_reply, write_request
+from trajset.builder.prompts import MALFORMED_ARGUMENTS, SEARCH_TOOL
+from trajset.builder.schema import OBSERVATION_NAME, Message
+
+
+def request(*messages: Message, **sampling) -> dict:
+    chat = ChatRequest(messages, (SEARCH_TOOL,), Sampling(**sampling), seed=7, stop=("</search>",))
+    return orjson.loads(write_request("teacher", chat))
+
+
+def completion(**message) -> bytes:
+    return orjson.dumps({"choices": [{"message": message, "finish_reason": "stop"}]})
+
+
+def test_arguments_are_text_on_the_wire_and_names_stay_at_home():
+    call = {"id": "c1", "type": "function", "function": {"name": "search", "arguments": {"query": "a"}}}
+    sent = request(
+        Message("assistant", "", reasoning_content="hm", tool_calls=(call,)),
+        Message("tool", "found", tool_call_id="c1", name=OBSERVATION_NAME),
+    )["messages"]
+    assert sent[0]["tool_calls"][0]["function"]["arguments"] == '{"query":"a"}'
+    assert sent[0]["reasoning_content"] == "hm"
+    assert sent[1] == {"role": "tool", "content": "found", "tool_call_id": "c1"}
+
+
+def test_top_k_is_sent_only_when_set():
+    assert request(top_k=20)["top_k"] == 20
+    assert "top_k" not in request(top_k=None)
+    assert request()["stop"] == ["</search>"]
+
+
+def test_a_lone_surrogate_in_a_question_is_sent_replaced():
+    assert request(Message("user", "who\ud800?"))["messages"][0]["content"] == "who\ufffd?"
+
+
+def test_reasoning_is_kept_apart_under_either_name():
+    assert read_reply(completion(content="a", reasoning_content="r")).message.reasoning_content == "r"
+    assert read_reply(completion(content="a", reasoning="r")).message.reasoning_content == "r"
+    assert read_reply(completion(content="a", reasoning="")).message.reasoning_content is None
+
+
+def test_usage_is_none_when_the_server_is_silent():
+    assert read_reply(completion(content="a")).completion_tokens is None
+
+
+def test_content_in_parts_is_joined():
+    parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]
+    assert read_reply(completion(content=parts)).message.content == "ab"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"choices": [',
+        b"<!doctype html>",
+        b'{"choices": []}',
+        b'{"error": {"message": "overloaded"}}',
+        b'{"choices": [{"message": {"content": 7}}]}',
+        b"[" * 100_000,
+        b'"\xff"',
+    ],
+)
+def test_an_unreadable_reply_is_a_value_error(body):
+    with pytest.raises(ValueError, match=r"."):
+        read_reply(body)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"query": "a"',
+        '["a"]',
+        '"a"',
+        "7",
+        "null",
+        "",
+        None,
+        ["a"],
+        '{"a": NaN}',
+        '{"a":' + "[" * 500 + "]" * 500 + "}",
+    ],
+)
+def test_arguments_that_are_no_object_are_kept_as_text(raw):
+    arguments = read_arguments(raw)
+    assert list(arguments) == [MALFORMED_ARGUMENTS]
+    assert isinstance(arguments[MALFORMED_ARGUMENTS], str)
+
+
+@pytest.mark.parametrize("raw", ['{"query": "a"}', {"query": "a"}])
+def test_arguments_become_an_object(raw):
+    assert read_arguments(raw) == {"query": "a"}
+
+
+def test_lone_surrogates_in_a_reply_are_replaced():
+    body = b'{"choices": [{"message": {"content": "a\\ud800b", "tool_calls": [{"function": ' + (
+        b'{"name": "search", "arguments": "{\\"query\\": \\"\\\\udfff\\"}"}}]}}]}'
+    )
+    message = read_reply(body).message
+    assert message.content == "a\ufffdb"
+    assert message.tool_calls is not None
+    assert message.tool_calls[0]["function"]["arguments"] == {"query": "\ufffd"}
+
+
+@given(st.text() | st.recursive(st.integers() | st.text(), lambda inner: st.lists(inner)).map(json.dumps))
+def test_any_text_gives_arguments_that_can_be_written(raw):
+    assert orjson.dumps(read_arguments(raw))
+
+
+@given(st.binary())
+def test_any_bytes_are_json_or_a_value_error(data):
+    with suppress(ValueError):
+        orjson.dumps(read_json(data))
