@@ -4,7 +4,7 @@ One turn is: ask the model, read what it says, search or stop. Every way out is 
 model can be blamed for (a malformed call, an empty query, a tool that does not exist) is told to the model as
 a failed search and the rollout goes on. What infrastructure is to blame for ends it as INFRASTRUCTURE, with
 everything so far kept: a chat server that gives no usable reply, and a search engine that still fails after
-`SEARCH_PAUSES_S`. A search engine that is down would otherwise turn into a dataset of quietly bad rows.
+the pauses in `Limits`. A search engine that is down would otherwise turn into a dataset of quietly bad rows.
 """
 
 from __future__ import annotations
@@ -51,9 +51,6 @@ from .schema import (
     Trajectory,
 )
 
-SEARCH_PAUSES_S = (0.5, 2.0)
-"""Waits before a failed search is tried again; after the last one the search engine counts as broken."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -62,12 +59,14 @@ class Limits:
     `total_tokens` counts completion tokens over all turns as the server reports them; a server that reports
     none is held to `Sampling.max_tokens` alone. `time_s` is the hard deadline. `reply_s` is the longest that
     one attempt at a reply may take: a wait longer than that at the deadline was an outage, not a slow model.
+    `search_pauses_s` are the waits before a failed search is tried again.
     """
 
     turns: int = 6
     total_tokens: int | None = None
     time_s: float = 600.0
     reply_s: float = 120.0
+    search_pauses_s: tuple[float, ...] = (0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +262,7 @@ def _refusal(call: Call) -> str | None:
 
 async def _patient_search(agent: Agent, queries: Sequence[str]) -> list[list[Hit]]:
     """Hits a query, found in a thread. `RetrieverError` is raised only when it outlasts the pauses."""
-    for pause in SEARCH_PAUSES_S:
+    for pause in agent.limits.search_pauses_s:
         try:
             return await asyncio.to_thread(agent.retriever.search, queries, agent.k)
         except RetrieverError:
