@@ -1,0 +1,213 @@
+"""How recipes fare on a dataset: what each keeps and, where rows are labelled, how much of it is wrong.
+
+A row is good when its label says `correct and grounded`. Among the labelled rows,
+FDR = FP / (FP + TP) is the share of wrong rows among the accepted, FPR = FP / (FP + TN) the share of the
+wrong rows that is accepted. What cannot be computed is None, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import polars as pl
+from rich.table import Table
+
+from ..builder.config import Engine
+from ..builder.dataset import LocalDataset
+from ..builder.errors import DataError, Problem, unknown
+from ..builder.schema import Label
+from .engines import verdicts
+from .recipes import Recipe
+
+UNKNOWN = "–"
+"""Printed where there is nothing to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A recipe against one annotator's labels: counts of labelled rows."""
+
+    true_positives: int
+    false_positives: int
+    true_negatives: int
+    false_negatives: int
+
+    @property
+    def labelled(self) -> int:
+        """Labelled rows."""
+        return self.true_positives + self.false_positives + self.true_negatives + self.false_negatives
+
+    @property
+    def fdr(self) -> float | None:
+        """Share of wrong rows among the accepted; None where no labelled row is accepted."""
+        return _ratio(self.false_positives, self.false_positives + self.true_positives)
+
+    @property
+    def fpr(self) -> float | None:
+        """Share of the wrong rows that is accepted; None where no labelled row is wrong."""
+        return _ratio(self.false_positives, self.false_positives + self.true_negatives)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the good rows that is accepted; None where no labelled row is good."""
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one recipe does with the raw rows.
+
+    A row is scored where the predicate is true or false; null means that something it needs is unknown.
+    `mean_f1` and `mean_searches` are over the accepted rows. `audit` is None without labels.
+    """
+
+    recipe: str
+    rows: int
+    scored: int
+    accepted: int
+    mean_f1: float | None
+    mean_searches: float | None
+    audit: Audit | None
+
+    @property
+    def unscored(self) -> int:
+        """Rows on which the recipe has no say."""
+        return self.rows - self.scored
+
+    @property
+    def accept_rate(self) -> float | None:
+        """Accepted rows over all rows, unscored ones included; None where no row is scored."""
+        return _ratio(self.accepted, self.rows) if self.scored else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The recipes' outcomes on one dataset. `annotator` is whose labels were counted, None without labels."""
+
+    outcomes: tuple[Outcome, ...]
+    rows: int
+    labelled: int
+    annotator: str | None
+
+    def table(self) -> Table:
+        """For the terminal."""
+        table = Table(caption=self._caption(), caption_justify="left")
+        table.add_column("recipe", no_wrap=True)
+        for heading in ("kept", "of all", "unscored", "FDR", "FPR", "good kept", "mean F1", "searches"):
+            table.add_column(heading, justify="right")
+        for outcome in self.outcomes:
+            table.add_row(*_cells(outcome))
+        return table
+
+    def _caption(self) -> str:
+        if self.annotator is None:
+            return f"{self.rows:,} rows, none of them labelled: what is wrong among them is not known."
+        who = f"{self.rows:,} rows, {self.labelled:,} of them labelled by {self.annotator}."
+        return f"{who} FDR: share wrong among the kept; FPR: share kept of the wrong (not correct and grounded)."
+
+
+def outcomes(
+    dataset: LocalDataset,
+    recipes: Sequence[Recipe],
+    annotator: str | None = None,
+    engine: Engine = "duckdb",
+) -> Outcomes:
+    """Run recipes over the raw rows and hold them against the labels.
+
+    Raises:
+        DataError: no such annotator, or several and none chosen; or a file cannot be read.
+        RecipeError: a recipe cannot run.
+    """
+    labels = list(dataset.labels())
+    chosen = _choose(annotator, {label.annotator for label in labels})
+    good = _good(label for label in labels if label.annotator == chosen)
+    frame = _joined(dataset, recipes, engine).join(good, on="id", how="left")
+    found = tuple(_outcome(frame, recipe.name, labelled=chosen is not None) for recipe in recipes)
+    return Outcomes(found, frame.height, frame["good"].count(), chosen)
+
+
+def _choose(annotator: str | None, known: set[str]) -> str | None:
+    if annotator is not None and annotator not in known:
+        raise DataError(str(unknown("annotator", annotator, known)))
+    if annotator is None and len(known) > 1:
+        names = sorted(known)
+        fix = f"Choose with --annotator: {', '.join(names)}."
+        raise DataError(str(Problem("annotator", "must be chosen where several labelled", names, fix)))
+    return annotator or next(iter(known), None)
+
+
+def _good(labels: Iterable[Label]) -> pl.DataFrame:
+    """One row per labelled trajectory; of repeated labels the last counts."""
+    verdict = {label.row_id: label.correct and label.grounded for label in labels}
+    return pl.DataFrame(
+        {"id": list(verdict), "good": list(verdict.values())}, {"id": pl.String, "good": pl.Boolean}
+    )
+
+
+def _joined(dataset: LocalDataset, recipes: Sequence[Recipe], engine: Engine) -> pl.DataFrame:
+    """`f1` and `n_searches` beside every recipe's verdict, one row per trajectory."""
+    judged = _frame(verdicts(dataset.shards(), recipes, engine))
+    facts = _frame(dataset.table(columns=["f1", "n_searches"]))
+    names = {recipe.name: f"verdict:{recipe.name}" for recipe in recipes}
+    return pl.concat([judged.rename(names), facts], how="horizontal")
+
+
+def _frame(table: object) -> pl.DataFrame:
+    return cast("pl.DataFrame", pl.from_arrow(table))
+
+
+def _outcome(frame: pl.DataFrame, recipe: str, *, labelled: bool) -> Outcome:
+    verdict = frame[f"verdict:{recipe}"]
+    kept = frame.filter(verdict)
+    return Outcome(
+        recipe,
+        rows=frame.height,
+        scored=verdict.count(),
+        accepted=kept.height,
+        mean_f1=_mean(kept["f1"]),
+        mean_searches=_mean(kept["n_searches"]),
+        audit=_audit(frame["good"], verdict.fill_null(value=False)) if labelled else None,
+    )
+
+
+def _audit(good: pl.Series, accepted: pl.Series) -> Audit:
+    """Comparisons with an unknown label are null, and null does not count."""
+    return Audit(
+        true_positives=int((accepted & good).sum()),
+        false_positives=int((accepted & ~good).sum()),
+        true_negatives=int((~accepted & ~good).sum()),
+        false_negatives=int((~accepted & good).sum()),
+    )
+
+
+def _mean(values: pl.Series) -> float | None:
+    return cast("float | None", values.drop_nulls().mean())
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _cells(outcome: Outcome) -> tuple[str, ...]:
+    audit = outcome.audit
+    return (
+        outcome.recipe,
+        f"{outcome.accepted:,}",
+        _percent(outcome.accept_rate),
+        f"{outcome.unscored:,}",
+        _percent(audit and audit.fdr),
+        _percent(audit and audit.fpr),
+        _percent(audit and audit.recall),
+        _decimal(outcome.mean_f1),
+        _decimal(outcome.mean_searches),
+    )
+
+
+def _percent(share: float | None) -> str:
+    return UNKNOWN if share is None else f"{share:.1%}"
+
+
+def _decimal(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.2f}"
