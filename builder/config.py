@@ -20,8 +20,6 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 Flag = Annotated[bool, Parameter(negative="")]
 
-Engine = Literal["duckdb", "polars"]
-
 TranscriptFormat = Literal[
     "auto", "r1searcher", "search-r1", "search-o1", "fireact", "knowagent", "openai", "sharegpt", "atif"
 ]
@@ -136,7 +134,7 @@ class CollectConfig:
     policy: Literal["always_search", "adaptive"] = "always_search"
     """Search policy of the system prompt."""
     grammar: Literal["tools", "tags"] = "tools"
-    """`tools`: native tool calls; `tags`: <search>, <information>, <answer> in the text."""
+    """`tools`: native tool calls; `tags`: `<search>`, `<information>`, `<answer>` in the text."""
     k: Positive = 5
     """Passages shown per search."""
     samples: Positive = 1
@@ -204,22 +202,3 @@ class ImportConfig:
     search_tools: tuple[str, ...] = ()
     """Names of the tools that search, in OpenAI, ShareGPT and ATIF transcripts. Without it: tools named after
     searching, retrieving or looking up, and any that takes a query."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class FilterConfig:
-    """Settings of `trajset filter`."""
-
-    recipe: str
-    """Name of a shipped recipe (`trajset recipes`), or the path of your own recipe file (.toml)."""
-    engine: Engine = "duckdb"
-    """Which engine runs the predicate; both accept the same rows."""
-    set: tuple[str, ...] = ()
-    """Parameters of the recipe, as NAME=VALUE (`--set min_f1=0.7`); may be given several times."""
-    split: str | None = None
-    """Name of the split to write; without it, the recipe's name."""
-    annotator: str | None = None
-    """Whose labels count in the printed table; needed where several annotators labelled."""
-    check: Flag = False
-    """Run the recipe on both engines first and stop if a verdict differs."""

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from ..builder.config import Engine
 from ..builder.dataset import LocalDataset
 from ..builder.errors import DataError, Problem, RecipeError, unknown
 from .recipes import Recipe
 
+Engine = Literal["duckdb", "polars"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 # Data is registered before these are set: from then on the connection can open nothing and change nothing.

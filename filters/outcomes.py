@@ -14,11 +14,10 @@ from typing import cast
 import polars as pl
 from rich.table import Table
 
-from ..builder.config import Engine
 from ..builder.dataset import LocalDataset
 from ..builder.errors import DataError, Problem, unknown
 from ..builder.schema import Label
-from .engines import verdicts
+from .engines import Engine, verdicts
 from .recipes import Recipe
 
 UNKNOWN = "–"
@@ -105,7 +104,7 @@ class Outcomes:
         if self.annotator is None:
             return f"{self.rows:,} rows, none of them labelled: what is wrong among them is not known."
         who = f"{self.rows:,} rows, {self.labelled:,} of them labelled by {self.annotator}."
-        return f"{who} FDR: share wrong among the kept; FPR: share kept of the wrong (not correct and grounded)."
+        return f"{who} FDR: wrong among the kept; FPR: kept of the wrong (not correct and grounded)."
 
 
 def outcomes(
