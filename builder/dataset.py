@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from .errors import DataError, Problem, unknown
 from .identity import content_hash, file_hash
-from .layout import complete
+from .layout import README, RECIPES, complete
 from .manifest import (
     MANIFEST,
     RAW,
@@ -132,6 +132,9 @@ class LocalDataset:
         Raises:
             DataError: a file is missing or is not the one that the manifest describes.
         """
+        for name in (README, RECIPES):
+            if not (self.path / name).is_file():
+                raise DataError(str(_misfit(self.path / name, "be there", "no such file")))
         for shard in self.manifest.shards:
             found = file_hash(self._file(shard))
             if found != shard.sha256:
@@ -148,7 +151,7 @@ class LocalDataset:
 
 def _misfit(path: Path, rule: str, found: str) -> Problem:
     fix = "The file was changed, lost or not downloaded: make or pull the dataset again."
-    return Problem(str(path), f"must {rule} as {MANIFEST} says", found, fix)
+    return Problem(str(path), f"must {rule}, as {MANIFEST} says", found, fix)
 
 
 def write_dataset(path: Path, tables: Tables, made: MadeBy) -> Manifest:
@@ -167,7 +170,7 @@ def write_dataset(path: Path, tables: Tables, made: MadeBy) -> Manifest:
             (path / MANIFEST).unlink(missing_ok=True)
         raw, judgements, labels = (place(path, table) for table in staged)
         upstream = read_upstream(path)
-        manifest = new_manifest(made, (Split(RAW, raw),), upstream and upstream.commit)
+        manifest = new_manifest(made, (Split(RAW, raw),), str(upstream) if upstream else None)
         manifest = dataclasses.replace(manifest, judgements=judgements, labels=labels)
         complete(path, manifest)
     return manifest

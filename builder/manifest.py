@@ -76,7 +76,7 @@ class PromptText:
 class Manifest:
     """Splits (`raw` first), the judgements and labels tables, and the provenance of the whole.
 
-    `parent` is the Hub commit that this dataset was pulled from or last published as, if any.
+    `parent` is the `REPO@COMMIT` that this version was made from: pulled from, or published as before it.
     """
 
     schema_version: str

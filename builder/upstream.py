@@ -21,6 +21,9 @@ class Upstream:
     repo: str
     commit: str
 
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.commit}"
+
 
 _ADAPTER = TypeAdapter(Upstream)
 
