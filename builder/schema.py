@@ -67,7 +67,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved passage with the retriever's score (higher is better, no common scale)."""
+    """A retrieved passage with the retriever's score (higher is better, no common scale).
+
+    In imported transcripts the score is unknown: NaN here, null in the row.
+    """
 
     passage: Passage
     score: float
