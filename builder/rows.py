@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 
 from .identity import content_hash
@@ -86,6 +87,12 @@ def _provenance(origin: Origin, sample: Sample, created_at: datetime) -> Provena
         seed=sample.seed,
         retriever=origin.retriever,
         corpus=origin.corpus,
-        builder_version=version("trajset"),
+        builder_version=_builder_version(),
         created_at=created_at,
     )
+
+
+@cache
+def _builder_version() -> str:
+    """Looked up once: importlib reads the package's metadata from disk every time."""
+    return version("trajset")
