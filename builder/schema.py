@@ -123,24 +123,34 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`id` is a content hash over question, teacher, prompt, sampling, retriever, corpus and sample index."""
+    """Which trajectory this is."""
 
     id: str
+    """A content hash over question, teacher, prompt, sampling, retriever, corpus and sample index."""
     run_id: str
+    """The run of `collect`, or the import, that made the row."""
     sample_index: int
+    """Which of the repeated samples of the question this is, from 0."""
     schema_version: str
+    """Version of this table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its accepted answers. `hops` and `supporting_titles` are None where unknown."""
+    """A question with its accepted answers."""
 
     question_id: str
+    """Id of the question within its dataset."""
     dataset: str
+    """Where the question is from."""
     question: str
+    """The question."""
     gold_answers: tuple[str, ...]
+    """Accepted answers; empty where none is known."""
     hops: int | None = None
+    """Facts needed to answer; for a comparison, the facts compared. Null where unknown."""
     supporting_titles: tuple[str, ...] | None = None
+    """Titles of the passages that hold those facts. Null where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +158,23 @@ class Conversation:
     """The whole conversation, the tools the model was offered, and the grammar it speaks."""
 
     messages: tuple[Message, ...]
+    """Each message: `role`, `content`, `reasoning_content`, `tool_calls`, `tool_call_id`, `name`."""
     tools: tuple[JsonObject, ...]
+    """JSON schemas of the tools that the model was offered."""
     grammar: Grammar
+    """How the model searches and answers: `tools` (native calls) or `tags` (in the text)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended. `error` is "Type: message" where infrastructure or an unreadable source is to blame."""
+    """How it ended."""
 
     answer: str | None
+    """The answer given; null where there is none."""
     stop_reason: StopReason
+    """Why the trajectory ended."""
     error: str | None = None
+    """What broke, as `Type: message`, where infrastructure or an unreadable source is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +182,39 @@ class Scores:
     """Against the best gold answer; null where the rollout did not complete or there is no gold answer."""
 
     f1: float | None
+    """Token F1 in [0, 1] after the HotpotQA normalisation."""
     em: bool | None
+    """Exact match after the same normalisation."""
     cover_match: bool | None
+    """Whether a normalised gold answer occurs in the normalised answer."""
     scorer: str
+    """Normaliser and version."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchUse:
-    """How the model used search. Counts are of this trajectory; `evidence_recall` is in [0, 1]."""
+    """How the model used search in this trajectory."""
 
     n_turns: int
+    """Messages that the model wrote."""
     n_searches: int
+    """Searches."""
     n_failed_searches: int
+    """Searches that came back with an error."""
     first_action: FirstAction | None
+    """What the model did first: `search` or `answer`; null where it did neither."""
     queries: tuple[str, ...]
+    """The queries, in order."""
     searches: tuple[JsonObject, ...]
+    """Each search: `query`, `passage_ids`, `titles`, `scores`, `error`."""
     answer_in_evidence: bool | None
+    """Whether a gold answer stands in retrieved text; null for yes/no answers."""
     evidence_recall: float | None
+    """Share of `supporting_titles` that was retrieved, in [0, 1]; null without them."""
     n_memory_cues: int
+    """Phrases by which the model says that it speaks from memory, in text that it wrote."""
     memory_cues: tuple[str, ...]
+    """Those phrases, lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +222,9 @@ class Verdicts:
     """The judges' verdicts, pivoted from the judgements table by judge name; null where not judged."""
 
     llm_judge: bool | None = None
+    """Whether a language model judged the answer right."""
     llm_judge_reflect: bool | None = None
+    """Whether it still did after reflecting on its verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +232,13 @@ class Cost:
     """Tokens over all turns and seconds of wall time; null where the source does not say."""
 
     prompt_tokens: int | None = None
+    """Tokens read by the model, over all turns."""
     completion_tokens: int | None = None
+    """Tokens written by the model, over all turns."""
     latency_s: float | None = None
+    """Wall time of the rollout, in seconds."""
     search_latency_s: float | None = None
+    """Part of it spent searching, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,16 +246,27 @@ class Provenance:
     """Who made the trajectory and how; null where an imported source does not say."""
 
     teacher: str | None
+    """The model that wrote the trajectory."""
     teacher_revision: str | None
+    """Its revision."""
     prompt_id: str | None
+    """System prompt: policy, grammar and a hash of its text."""
     policy: str | None
+    """Search policy that the prompt asks for."""
     temperature: float | None
+    """Sampling temperature."""
     top_p: float | None
+    """Nucleus sampling mass."""
     seed: int | None
+    """Seed of the sample."""
     retriever: str | None
+    """The search engine, with its settings' hash."""
     corpus: str | None
+    """What was searched, with its content hash."""
     builder_version: str
+    """Version of trajset that made the row."""
     created_at: datetime
+    """When the row was made (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,14 +322,23 @@ class Judgement:
     """One judge's verdict on one row. `verdict` is null where the judge's reply could not be read."""
 
     row_id: str
+    """The row judged."""
     judge: str
+    """Name of the judge."""
     model: str
+    """The model that judged."""
     prompt_hash: str | None
+    """Hash of its prompt."""
     verdict: bool | None
+    """Whether it judged the answer right; null where its reply could not be read."""
     score: float | None
+    """Its score, where it gives one."""
     rationale: str | None
+    """Its reasons."""
     tokens: int | None
+    """Tokens read and written."""
     latency_s: float | None
+    """Wall time in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +346,17 @@ class Label:
     """One annotator's audit of one row: is the answer right, and was every fact found before it was used?"""
 
     row_id: str
+    """The row audited."""
     annotator: str
+    """Who labelled."""
     correct: bool
+    """The answer means the same as a gold answer."""
     grounded: bool
+    """Every fact that the answer rests on was retrieved before it was used."""
     note: str | None
+    """Remark."""
     labelled_at: datetime
+    """When (UTC)."""
 
 
 def _check_columns(record: JsonObject) -> None:
