@@ -1,0 +1,54 @@
+"""The progress display of a collection run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .collect import Report, Tally
+from .schema import StopReason
+
+
+@contextmanager
+def shown_progress(console: Console) -> Generator[Report]:
+    """A bar with rate, remaining time, mean searches and what ended otherwise than with an answer."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[details]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("collecting", total=None, rate="", details="")
+        started = progress.get_time()
+
+        def report(tally: Tally) -> None:
+            elapsed = max(progress.get_time() - started, 1e-9)
+            description = _draining(tally) if tally.draining else "collecting"
+            progress.update(
+                bar,
+                description=description,
+                total=tally.total,
+                completed=tally.finished,
+                rate=f"{tally.made / elapsed:.1f}/s",
+                details=details(tally),
+            )
+
+        yield report
+
+
+def details(tally: Tally) -> str:
+    """Mean searches, then the endings that are no answers, the most frequent first."""
+    parts = [f"{tally.searches / tally.made:.1f} searches each"] if tally.made else []
+    others = [(count, reason) for reason, count in tally.reasons.items() if reason is not StopReason.ANSWERED]
+    parts += [f"{reason} {count}" for count, reason in sorted(others, reverse=True)]
+    return ", ".join(parts)
+
+
+def _draining(tally: Tally) -> str:
+    return f"stopping: {tally.under_way} under way are finished first, Ctrl-C again drops them"

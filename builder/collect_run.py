@@ -1,0 +1,87 @@
+"""`trajset collect`: from its config to a filled journal."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .chat.model import ChatModel, Sampling
+from .chat.openai_client import Endpoint, OpenAIChat
+from .collect import Collected, Report, collect, collected
+from .collect_job import CollectJob
+from .config import CollectConfig, save_config
+from .prompts import load_prompt
+from .questions import load_questions
+from .retrieval.tantivy_index import TantivyRetriever
+from .rollout import Agent, Limits
+
+SIMULATED = "simulated"
+
+
+def run_collect(config: CollectConfig, report: Report | None = None) -> Collected:
+    """Collect what the config asks for; the settings lie beside the journal as `config.toml`.
+
+    With `partial` nothing is collected: the result is what the journal holds.
+
+    Raises:
+        InputError: a question file, index, world or setting is wrong, or the journal does not fit them.
+        ServiceError: a server refuses for good, or nothing but failures came back; the journal stays.
+        StorageError: the disk refuses; what was committed to the journal stays.
+    """
+    if config.partial:
+        return collected(config.out)
+    return asyncio.run(_collect(config, report))
+
+
+async def _collect(config: CollectConfig, report: Report | None) -> Collected:
+    job = open_job(config)
+    try:
+        result = await collect(job, report)
+    finally:
+        await job.agent.model.aclose()
+    save_config(config, config.out / "config.toml")
+    return result
+
+
+def open_job(config: CollectConfig) -> CollectJob:
+    """The questions and the agent of a config; nothing is sent to a server yet.
+
+    Raises:
+        InputError: a file or a setting is wrong.
+    """
+    return CollectJob(
+        questions=tuple(load_questions(config.questions, config.limit, config.seed)),
+        agent=open_agent(config),
+        out=config.out,
+        samples=config.samples,
+        seed=config.seed,
+        concurrency=config.concurrency,
+        resume=config.resume,
+    )
+
+
+def open_agent(config: CollectConfig) -> Agent:
+    """The model, the search engine, the prompt and the limits of a config.
+
+    Raises:
+        InputError: the index, the world, the URL or the prompt's name is wrong.
+    """
+    return Agent(
+        model=_open_model(config),
+        retriever=TantivyRetriever.open(config.index),
+        prompt=load_prompt(config.policy, config.grammar),
+        sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens),
+        limits=Limits(config.max_turns, config.max_total_tokens, config.timeout, config.request_timeout),
+        k=config.k,
+    )
+
+
+def _open_model(config: CollectConfig) -> ChatModel:
+    endpoint = Endpoint(
+        model=config.teacher,
+        base_url=config.base_url,
+        api_key_env=config.api_key_env,
+        timeout_s=config.request_timeout,
+        retries=config.retries,
+        revision=config.teacher_revision,
+    )
+    return OpenAIChat(endpoint)
