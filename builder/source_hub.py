@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import datasets
-import httpx
 from datasets.exceptions import DatasetsError
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from .errors import DataError, HubError, Problem, unknown
+from .hub_client import THE_HUB, hub_errors
 from .identity import content_hash
 from .source_files import Record
 
@@ -52,7 +51,7 @@ class HubSource:
             HubError: the Hub refuses or breaks off.
         """
         where = f"{HUB_PREFIX}{self.repo}@{self.commit[:8]}:{self.split}"
-        with _hub_errors(self.repo):
+        with _dataset_errors(self.repo):
             rows = datasets.load_dataset(
                 self.repo, self.config, split=self.split, revision=self.commit, streaming=True
             )
@@ -79,7 +78,7 @@ def open_hub_source(text: str) -> HubSource:
         )
     repo = match["repo"]
     commit = _commit(repo, match["revision"])
-    with _hub_errors(repo):
+    with _dataset_errors(repo):
         config = _choice(
             "config", match["config"], datasets.get_dataset_config_names(repo, revision=commit), text
         )
@@ -88,11 +87,12 @@ def open_hub_source(text: str) -> HubSource:
 
 
 def _commit(repo: str, revision: str | None) -> str:
-    with _hub_errors(repo):
+    api = THE_HUB.api()
+    with _dataset_errors(repo):
         try:
-            sha = HfApi().dataset_info(repo, revision=revision).sha
+            sha = api.dataset_info(repo, revision=revision).sha
         except RevisionNotFoundError as error:
-            refs = HfApi().list_repo_refs(repo, repo_type="dataset")
+            refs = api.list_repo_refs(repo, repo_type="dataset")
             names = [ref.name for ref in (*refs.branches, *refs.tags)]
             raise DataError(str(unknown(f"revision of {repo}", str(revision), names))) from error
         except RepositoryNotFoundError as error:
@@ -120,11 +120,12 @@ def _choice(kind: str, wanted: str | None, known: list[str], text: str) -> str:
 
 
 @contextmanager
-def _hub_errors(repo: str) -> Generator[None]:
+def _dataset_errors(repo: str) -> Generator[None]:
+    """What `datasets` raises of its own, beside what huggingface_hub raises."""
     try:
-        yield
-    except (DatasetsError, HfHubHTTPError, httpx.HTTPError, ConnectionError) as error:
-        fix = "Check the network, the name and your access; a local file works without the Hub."
-        raise HubError(
-            str(Problem("hub", "must be reachable and serve the dataset", repo, f"{error}. {fix}"))
-        ) from error
+        with hub_errors(repo):
+            yield
+    except (DatasetsError, ConnectionError) as error:
+        fix = "Check that it holds data files; a local file works without the Hub."
+        problem = Problem(repo, f"must be readable by `datasets` ({error})", type(error).__name__, fix)
+        raise HubError(str(problem)) from error
