@@ -358,6 +358,11 @@ class Label:
     labelled_at: datetime
     """When (UTC)."""
 
+    @property
+    def good(self) -> bool:
+        """Right, and found rather than remembered."""
+        return self.correct and self.grounded
+
 
 def _check_columns(record: JsonObject) -> None:
     missing = [name for name in COLUMNS if name not in record]

@@ -7,7 +7,8 @@ wrong rows that is accepted. What cannot be computed is None, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -121,10 +122,22 @@ def outcomes(
     """
     labels = list(dataset.labels())
     chosen = _choose(annotator, {label.annotator for label in labels})
-    good = _good(label for label in labels if label.annotator == chosen)
-    frame = _joined(dataset, recipes, engine).join(good, on="id", how="left")
-    found = tuple(_outcome(frame, recipe.name, labelled=chosen is not None) for recipe in recipes)
-    return Outcomes(found, frame.height, frame["good"].count(), chosen)
+    theirs = [label for label in labels if label.annotator == chosen]
+    frame = _joined(dataset, recipes, engine)
+    found = tuple(_outcome(frame, recipe.name, theirs) for recipe in recipes)
+    return Outcomes(found, frame.height, len({label.row_id for label in theirs}), chosen)
+
+
+def audit(labels: Iterable[Label], accepted: Collection[str]) -> Audit:
+    """One annotator's labels against the ids of the accepted rows; of repeated labels the last counts."""
+    good = {label.row_id: label.good for label in labels}
+    counts = Counter((verdict, row_id in accepted) for row_id, verdict in good.items())
+    return Audit(
+        true_positives=counts[True, True],
+        false_positives=counts[False, True],
+        true_negatives=counts[False, False],
+        false_negatives=counts[True, False],
+    )
 
 
 def _choose(annotator: str | None, known: set[str]) -> str | None:
@@ -135,14 +148,6 @@ def _choose(annotator: str | None, known: set[str]) -> str | None:
         fix = f"Choose with --annotator: {', '.join(names)}."
         raise DataError(str(Problem("annotator", "must be chosen where several labelled", names, fix)))
     return annotator or next(iter(known), None)
-
-
-def _good(labels: Iterable[Label]) -> pl.DataFrame:
-    """One row per labelled trajectory; of repeated labels the last counts."""
-    verdict = {label.row_id: label.correct and label.grounded for label in labels}
-    return pl.DataFrame(
-        {"id": list(verdict), "good": list(verdict.values())}, {"id": pl.String, "good": pl.Boolean}
-    )
 
 
 def _joined(dataset: LocalDataset, recipes: Sequence[Recipe], engine: Engine) -> pl.DataFrame:
@@ -157,7 +162,7 @@ def _frame(table: object) -> pl.DataFrame:
     return cast("pl.DataFrame", pl.from_arrow(table))
 
 
-def _outcome(frame: pl.DataFrame, recipe: str, *, labelled: bool) -> Outcome:
+def _outcome(frame: pl.DataFrame, recipe: str, labels: Sequence[Label]) -> Outcome:
     verdict = frame[f"verdict:{recipe}"]
     kept = frame.filter(verdict)
     return Outcome(
@@ -167,17 +172,7 @@ def _outcome(frame: pl.DataFrame, recipe: str, *, labelled: bool) -> Outcome:
         accepted=kept.height,
         mean_f1=_mean(kept["f1"]),
         mean_searches=_mean(kept["n_searches"]),
-        audit=_audit(frame["good"], verdict.fill_null(value=False)) if labelled else None,
-    )
-
-
-def _audit(good: pl.Series, accepted: pl.Series) -> Audit:
-    """Comparisons with an unknown label are null, and null does not count."""
-    return Audit(
-        true_positives=int((accepted & good).sum()),
-        false_positives=int((accepted & ~good).sum()),
-        true_negatives=int((~accepted & ~good).sum()),
-        false_negatives=int((~accepted & good).sum()),
+        audit=audit(labels, frozenset(kept["id"])) if labels else None,
     )
 
 
