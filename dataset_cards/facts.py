@@ -1,0 +1,240 @@
+"""Every number on a card, computed from the dataset. What is not known is None or missing, never 0.
+
+The raw rows are read once, scalar columns only; of the other splits only the ids are read, and only where
+labels can be held against them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import cast
+
+import polars as pl
+
+from ..builder.dataset import LocalDataset
+from ..builder.manifest import RAW
+from ..builder.schema import JsonObject, Judgement, Label
+from ..builder.world.questions import DATASET as DEMO_WORLD
+from ..filters.outcomes import Audit, audit
+
+CATEGORIES = (
+    "dataset",
+    "teacher",
+    "teacher_revision",
+    "prompt_id",
+    "policy",
+    "grammar",
+    "temperature",
+    "top_p",
+    "retriever",
+    "corpus",
+    "stop_reason",
+    "first_action",
+    "hops",
+    "n_searches",
+    "scorer",
+    "builder_version",
+)
+"""Columns of which the card counts the values."""
+
+MEASURES = (
+    "f1",
+    "em",
+    "cover_match",
+    "n_turns",
+    "n_searches",
+    "n_failed_searches",
+    "n_memory_cues",
+    "answer_in_evidence",
+    "evidence_recall",
+    "prompt_tokens",
+    "completion_tokens",
+    "latency_s",
+)
+"""Columns of which the card gives mean and sum; true counts as 1."""
+
+F1_BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows have this value; the value is None for rows where it is unknown."""
+
+    value: str | int | float | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A column over the `known` rows in which it is not null. Mean and sum are None without any."""
+
+    known: int
+    mean: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Rows with `low < f1 <= high` (the first bin holds 0 as well)."""
+
+    low: float
+    high: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFacts:
+    """A split, its share of the raw rows, and its labelled rows against each annotator's labels."""
+
+    name: str
+    rows: int
+    share: float
+    recipe: JsonObject | None
+    audits: dict[str, Audit]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeFacts:
+    """One judge's verdicts, by model. `unread` replies could not be read as a verdict."""
+
+    judge: str
+    model: str
+    right: int
+    wrong: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorFacts:
+    """One annotator's labels; a row is good when it is both correct and grounded."""
+
+    annotator: str
+    rows: int
+    correct: int
+    grounded: int
+    good: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a card says in numbers. Counts come in falling order, the value unknown last."""
+
+    rows: int
+    questions: int
+    counts: dict[str, tuple[Count, ...]]
+    measures: dict[str, Measure]
+    f1: tuple[Bin, ...]
+    created: tuple[datetime, datetime]
+    splits: tuple[SplitFacts, ...]
+    judges: tuple[JudgeFacts, ...]
+    annotators: tuple[AnnotatorFacts, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether rows stem from the demo world, whose teacher is a program."""
+        return any(count.value == DEMO_WORLD for count in self.counts["dataset"])
+
+    def values(self, column: str) -> tuple[str | int | float, ...]:
+        """The known values of a column, the most frequent first."""
+        return tuple(count.value for count in self.counts[column] if count.value is not None)
+
+    def unknown(self, column: str) -> int:
+        """Rows in which a counted or measured column is null."""
+        if column in self.measures:
+            return self.rows - self.measures[column].known
+        return sum(count.rows for count in self.counts[column] if count.value is None)
+
+
+def compute_facts(dataset: LocalDataset) -> Facts:
+    """All facts of a dataset.
+
+    Raises:
+        DataError: a file is missing or cannot be read.
+    """
+    columns = ["question_id", "created_at", *dict.fromkeys((*CATEGORIES, *MEASURES))]
+    frame = cast("pl.DataFrame", pl.from_arrow(dataset.table(RAW, columns)))
+    labels = list(dataset.labels())
+    created = frame["created_at"]
+    return Facts(
+        rows=frame.height,
+        questions=frame["question_id"].n_unique(),
+        counts={name: _counts(frame[name]) for name in CATEGORIES},
+        measures={name: _measure(frame[name]) for name in MEASURES},
+        f1=_bins(frame["f1"].drop_nulls()),
+        created=(cast("datetime", created.min()), cast("datetime", created.max())),
+        splits=_splits(dataset, labels),
+        judges=_judges(dataset.judgements()),
+        annotators=_annotators(labels),
+    )
+
+
+def _counts(values: pl.Series) -> tuple[Count, ...]:
+    counts = [Count(value, rows) for value, rows in values.value_counts().iter_rows()]
+    return tuple(sorted(counts, key=lambda count: (count.value is None, -count.rows, str(count.value))))
+
+
+def _measure(values: pl.Series) -> Measure:
+    known = values.drop_nulls()
+    if known.is_empty():
+        return Measure(0, None, None)
+    return Measure(len(known), cast("float", known.cast(pl.Float64).mean()), float(known.sum()))
+
+
+def _bins(f1: pl.Series) -> tuple[Bin, ...]:
+    """Bins of equal width; empty without scores."""
+    if f1.is_empty():
+        return ()
+    index = (f1 * F1_BINS).ceil().clip(1, F1_BINS).cast(pl.Int64) - 1
+    rows = Counter(index.to_list())
+    return tuple(Bin(i / F1_BINS, (i + 1) / F1_BINS, rows[i]) for i in range(F1_BINS))
+
+
+def _splits(dataset: LocalDataset, labels: Sequence[Label]) -> tuple[SplitFacts, ...]:
+    raw = dataset.manifest.split(RAW).rows
+    by_annotator = _by_annotator(labels)
+    return tuple(
+        SplitFacts(
+            split.name,
+            split.rows,
+            split.rows / raw,
+            split.recipe,
+            _audits(dataset, split.name, by_annotator) if split.name != RAW else {},
+        )
+        for split in dataset.manifest.splits
+    )
+
+
+def _by_annotator(labels: Iterable[Label]) -> dict[str, list[Label]]:
+    ordered = sorted(labels, key=lambda label: label.annotator)
+    return {name: list(group) for name, group in groupby(ordered, key=lambda label: label.annotator)}
+
+
+def _audits(dataset: LocalDataset, split: str, labels: dict[str, list[Label]]) -> dict[str, Audit]:
+    kept = frozenset(dataset.ids(split)) if labels else frozenset[str]()
+    return {annotator: audit(given, kept) for annotator, given in labels.items()}
+
+
+def _judges(judgements: Iterable[Judgement]) -> tuple[JudgeFacts, ...]:
+    verdicts = Counter((entry.judge, entry.model, entry.verdict) for entry in judgements)
+    judges = sorted({(judge, model) for judge, model, _ in verdicts})
+    return tuple(
+        JudgeFacts(*judge, verdicts[*judge, True], verdicts[*judge, False], verdicts[*judge, None])
+        for judge in judges
+    )
+
+
+def _annotators(labels: Sequence[Label]) -> tuple[AnnotatorFacts, ...]:
+    return tuple(
+        AnnotatorFacts(
+            annotator,
+            rows=len(given),
+            correct=sum(label.correct for label in given),
+            grounded=sum(label.grounded for label in given),
+            good=sum(label.good for label in given),
+        )
+        for annotator, given in _by_annotator(labels).items()
+    )
