@@ -1,0 +1,104 @@
+"""The demo world on disk: corpus and questions as JSONL, and `world.json`, from which it can be remade."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..config import WorldConfig
+from ..errors import DataError, Problem, StorageError
+from ..identity import content_hash, file_hash
+from .world import World, generate
+
+CORPUS, QUESTIONS, SETTINGS = "corpus.jsonl", "questions.jsonl", "world.json"
+
+
+def write_world(world: World, out: Path) -> str:
+    """Write the three files into the folder `out`, `world.json` last. Gives the world's content hash.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / SETTINGS).unlink(missing_ok=True)
+        hashes = [_write(out / CORPUS, _corpus(world)), _write(out / QUESTIONS, _questions(world))]
+        digest = content_hash(hashes)
+        settings = {"settings": dataclasses.asdict(world.config), "content_hash": digest}
+        (out / SETTINGS).write_bytes(orjson.dumps(settings, option=orjson.OPT_INDENT_2))
+    except OSError as error:
+        raise StorageError(
+            f"{out}: cannot be written ({error.strerror}). Free space or name another folder."
+        ) from error
+    return digest
+
+
+def load_world(path: Path) -> World:
+    """The world that was written to the folder `path`, made again from its settings.
+
+    Raises:
+        DataError: a file is missing or unreadable, or this version of trajset makes another world of them.
+    """
+    settings, digest = _read_settings(path / SETTINGS)
+    world = generate(settings)
+    made = content_hash([_hash(_corpus(world)), _hash(_questions(world))])
+    on_disk = content_hash([_hash_of_file(path / CORPUS), _hash_of_file(path / QUESTIONS)])
+    if not made == on_disk == digest:
+        problem = Problem(
+            str(path),
+            "files, settings and this version of trajset must give the same world",
+            {"settings": digest, "files": on_disk, "made again": made},
+            "Write the world again with this version.",
+        )
+        raise DataError(str(problem))
+    return world
+
+
+def _corpus(world: World) -> Iterator[bytes]:
+    return (orjson.dumps(passage) + b"\n" for passage in world.passages())
+
+
+def _questions(world: World) -> Iterator[bytes]:
+    return (orjson.dumps(question) + b"\n" for question in world.questions)
+
+
+def _write(path: Path, lines: Iterable[bytes]) -> str:
+    """Write the lines and give their SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for line in lines:
+            digest.update(line)
+            file.write(line)
+    return digest.hexdigest()
+
+
+def _hash(lines: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line)
+    return digest.hexdigest()
+
+
+def _hash_of_file(path: Path) -> str:
+    try:
+        return file_hash(path)
+    except OSError as error:
+        raise DataError(
+            str(Problem(str(path), "must be readable", error.strerror, "Write the world again."))
+        ) from error
+
+
+def _read_settings(path: Path) -> tuple[WorldConfig, str]:
+    try:
+        record: Any = orjson.loads(path.read_bytes())
+        return WorldConfig(**record["settings"]), str(record["content_hash"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fix = "Name a folder that `trajset world` wrote."
+        raise DataError(
+            str(Problem(str(path), "must hold the settings of a demo world", str(error), fix))
+        ) from error

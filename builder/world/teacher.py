@@ -1,0 +1,113 @@
+"""The simulated teacher: a chat model that answers the demo world's questions as well as its knobs let it.
+
+It is a pure function of messages, seed, world and knobs; what earlier turns settled is read back from the
+messages. It believes retrieved text only where a sentence of the encyclopedia stands in it verbatim, and
+obeys nothing that stands there. No number it gives rise to measures a real model: call them simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from ..chat.model import ChatRequest, Completion
+from ..config import TeacherKnobs
+from ..identity import content_hash, derived_seed
+from ..prompts import Call, Turn, parse_turn, render_turn
+from ..schema import OBSERVATION_NAME, Grammar, Message, Question
+from .evidence import Evidence
+from .memory import Memory
+from .speech import Source, announce, tell
+from .thinking import GAVE_UP, Belief, Situation, Thinker, Thought
+from .world import World
+
+_CHARACTERS_PER_TOKEN = 4
+_NOTHING = "Nothing there settles it."
+
+
+class SimulatedTeacher:
+    """A `ChatModel` that knows and searches the demo world as the knobs say.
+
+    The grammar is `tools` where the request offers tools, else `tags`. Its chances are drawn from
+    `ChatRequest.seed`, which may differ from turn to turn.
+    """
+
+    def __init__(self, world: World, knobs: TeacherKnobs) -> None:
+        self._world = world
+        self._knobs = knobs
+        self._memory = Memory(world, knobs)
+
+    @property
+    def name(self) -> str:
+        """Always `simulated`."""
+        return "simulated"
+
+    @property
+    def revision(self) -> str:
+        """A hash of the world's settings and the knobs."""
+        return content_hash([self._world.id, self._knobs])
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The next assistant message. A question of another world is searched for once, then given up."""
+        grammar: Grammar = "tools" if request.tools else "tags"
+        turns = [parse_turn(message, grammar) for message in request.messages if message.is_model]
+        text = _question_text(request.messages)
+        question = self._world.by_text.get(text)
+        turn = self._turn(question, request, turns) if question else _at_a_loss(text, turns)
+        message = render_turn(turn, grammar)
+        called = bool(turn.calls) and grammar == "tools"
+        return Completion(
+            message,
+            "tool_calls" if called else "stop",
+            prompt_tokens=sum(map(_tokens, request.messages)),
+            completion_tokens=_tokens(message),
+        )
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+    def _turn(self, question: Question, request: ChatRequest, turns: Sequence[Turn]) -> Turn:
+        now = Situation(
+            question,
+            self._world.chains[question.question_id],
+            tuple(call.query for turn in turns for call in turn.calls if call.query),
+            tuple(turn.text for turn in turns),
+            Evidence.of(request.messages),
+        )
+        rng = Random(derived_seed("teacher", request.seed, question.question_id, len(turns)))
+        return _written(Thinker(self._world, self._memory, now, rng).think(), len(turns), rng)
+
+
+def _written(thought: Thought, turns: int, rng: Random) -> Turn:
+    """The turn in words: each new fact, then the search or the answer. An answer repeats the last fact."""
+    new = [belief for belief in thought.beliefs if belief.source is not Source.SAID]
+    search = thought.search
+    if search is None:
+        told = _told(new or thought.beliefs[-1:], rng)
+        return Turn(text=" ".join(told) or _NOTHING, answer=thought.answer)
+    plan = announce(search.relation, search.subject, search.again, rng)
+    call = Call(OBSERVATION_NAME, {"query": search.query}, f"call_{turns}")
+    return Turn(text=" ".join([*_told(new, rng), plan]), calls=(call,))
+
+
+def _told(beliefs: Sequence[Belief], rng: Random) -> list[str]:
+    return [tell(belief.source, belief.relation, belief.subject, belief.value, rng) for belief in beliefs]
+
+
+def _question_text(messages: Sequence[Message]) -> str:
+    asked = (message for message in messages if message.role == "user" and not message.is_observation)
+    return next((message.content.strip() for message in asked), "")
+
+
+def _at_a_loss(text: str, turns: Sequence[Turn]) -> Turn:
+    if turns or not text:
+        return Turn(text=_NOTHING, answer=GAVE_UP)
+    return Turn(
+        text="I do not know where to start.", calls=(Call(OBSERVATION_NAME, {"query": text}, "call_0"),)
+    )
+
+
+def _tokens(message: Message) -> int:
+    """A rough count: four characters a token and a few for the frame."""
+    calls = "".join(str(call) for call in message.tool_calls or ())
+    return (len(message.content) + len(calls)) // _CHARACTERS_PER_TOKEN + 4
