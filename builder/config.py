@@ -30,16 +30,17 @@ def save_config(config: Any, path: Path) -> None:
 
     Secrets are never fields of a config (the API key comes from the environment), so none is written.
     """
-    path.write_text(tomli_w.dumps(_values(config)), "utf-8")
+    path.write_text(tomli_w.dumps(config_values(config)), "utf-8")
 
 
-def _values(config: Any) -> dict[str, Any]:
-    """The options by name; a config inside a config lays its options beside the others."""
+def config_values(config: Any) -> dict[str, Any]:
+    """The options by name, paths as text, those at None left out. A config inside a config lays its options
+    beside the others."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
-            values |= _values(value)
+            values |= config_values(value)
         elif value is not None:
             values[field.name.replace("_", "-")] = _toml(value)
     return values

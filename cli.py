@@ -1,0 +1,319 @@
+"""The command line: thin commands, each loading its stage when it is called.
+
+Exit codes: 0 done, 1 a bug in trajset, 2 bad input, 3 a server refuses or cannot be reached, 4 the disk is
+full or not writable, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.config import Toml
+from rich.console import Console
+
+from .builder.config import (
+    CollectConfig,
+    Flag,
+    ImportConfig,
+    IndexConfig,
+    Positive,
+    QuickstartConfig,
+    WorldConfig,
+)
+from .commands.boundary import check_config, guarded, report_bug
+
+Engine = Literal["duckdb", "polars"]
+Data = Annotated[str, Parameter(help="A dataset: `PATH` or `REPO[@REVISION]`.")]
+DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
+IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
+Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
+Settings = Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)]
+
+app = App(
+    name="trajset",
+    help="Versioned datasets of search-agent trajectories: build, score, filter in SQL, publish, pull.",
+    help_format="markdown",
+    default_parameter=Parameter(negative=""),
+)
+console = Console()
+
+
+@app.command
+def quickstart(*, config: QuickstartConfig = QuickstartConfig()) -> None:
+    """Run the whole chain on a generated demo world: corpus, index, trajectories, scores, splits, card.
+
+    Takes under a minute on two cores, needs no model and no network. All of its numbers are simulated.
+    A second run reuses what is there.
+    """
+    from .quickstart import run
+
+    run(config, console)
+
+
+@app.command
+def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
+    """Generate the demo world: an encyclopedia of invented facts and multi-hop questions over it.
+
+    Parameters
+    ----------
+    folder
+        Where `corpus.jsonl`, `questions.jsonl` and `world.json` are written.
+    """
+    from .commands.make import make_world
+
+    make_world(folder, config, console)
+
+
+@app.command
+def index(corpus: str, folder: Path, *, config: IndexConfig = IndexConfig()) -> None:
+    """Index a corpus for BM25 search. An unchanged corpus is not indexed again.
+
+    Parameters
+    ----------
+    corpus
+        Passages with a title and a text: a JSONL, JSON or Parquet file (plain or .gz), a folder of them, or
+        `hf:REPO[@REVISION][:SPLIT]`.
+    folder
+        Where the index is written.
+    """
+    from .commands.make import make_index
+
+    make_index(corpus, folder, config, console)
+
+
+@app.command
+def search(folder: IndexFolder, query: str, *, k: Positive = 5) -> None:
+    """Search an index and show the passages, as the model would read them.
+
+    Parameters
+    ----------
+    query
+        Any text.
+    k
+        Number of passages.
+    """
+    from .commands.make import show_search
+
+    show_search(folder, query, k, console)
+
+
+@app.command
+def recall(folder: IndexFolder, questions: str, *, limit: Positive | None = None) -> None:
+    """Measure an index: full recall@2, 5, 10 and MRR@10 of the gold titles, searching with the question.
+
+    Parameters
+    ----------
+    questions
+        Questions with supporting titles: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`.
+    limit
+        Take only that many questions.
+    """
+    from .commands.make import measure_recall
+
+    measure_recall(folder, questions, limit, console)
+
+
+@app.command
+def collect(*, config: CollectConfig) -> None:
+    """Let a teacher answer questions with a search tool; score and write the trajectories as a dataset.
+
+    Every rollout is kept in a journal in `--out` the moment it ends. Ctrl-C finishes the rollouts under way;
+    `--resume` goes on where a run stopped, repeats nothing, and tries again what a server broke.
+    """
+    from .commands.rollouts import collect_dataset
+
+    collect_dataset(config, console)
+
+
+@app.command(name="import")
+def import_(*files: Path, config: ImportConfig = ImportConfig()) -> None:
+    """Turn transcripts of other systems into a dataset. What cannot be read becomes a row that says why.
+
+    Parameters
+    ----------
+    files
+        .json, .jsonl or .parquet files, plain or .gz.
+    """
+    from .commands.rollouts import import_dataset
+
+    import_dataset(files, config, console)
+
+
+@app.command(name="filter")
+def filter_(
+    data: DataFolder, *, recipe: str, settings: Settings = (), engine: Engine = "duckdb", check: Flag = False
+) -> None:
+    """Apply a recipe and write the rows it accepts as a split of that name. Rejected rows stay in `raw`.
+
+    Parameters
+    ----------
+    recipe
+        Name of a shipped recipe (`trajset recipes`), or the path of your own .toml file.
+    settings
+        Parameters of the recipe, as `--set min_f1=0.7 min_searches=2`.
+    engine
+        Which engine runs the SQL; both accept the same rows.
+    check
+        Run both engines and compare their verdicts row by row.
+    """
+    from .commands.splits import filter_dataset
+
+    filter_dataset(data, recipe, settings, (engine, check), console)
+
+
+@app.command
+def recipes(name: str | None = None, *, show: Flag = False) -> None:
+    """List the recipes, or show one with its SQL and parameters.
+
+    Parameters
+    ----------
+    name
+        Name of a shipped recipe, or the path of your own .toml file.
+    show
+        Print the SQL of every recipe.
+    """
+    from .commands.splits import show_recipes
+
+    show_recipes(name, show, console)
+
+
+@app.command
+def outcomes(
+    data: Data, *, recipe: tuple[str, ...] = ("f1_only", "f1_search"), annotator: str | None = None
+) -> None:
+    """Compare recipes on a dataset: accept rate, and false positives against labels where there are any.
+
+    Parameters
+    ----------
+    recipe
+        Recipes to compare, by name or path.
+    annotator
+        Whose labels count, when several people labelled.
+    """
+    from .commands.splits import show_outcomes
+
+    show_outcomes(data, recipe, annotator, console)
+
+
+@app.command
+def info(data: Data, *, verify: Flag = False) -> None:
+    """Show a dataset's splits, sizes, recipes, prompts, versions and where it came from.
+
+    Parameters
+    ----------
+    verify
+        Also read every file and compare its SHA-256 with the manifest.
+    """
+    from .commands.versions import show_info
+
+    show_info(data, verify, console)
+
+
+@app.command
+def card(data: DataFolder, *, about: Path | None = None) -> None:
+    """Compute the dataset card (README.md) anew.
+
+    Parameters
+    ----------
+    about
+        TOML file with your own `title`, `summary`, `licence`, `language`, `citation`; it is remembered.
+    """
+    from .commands.splits import make_card
+
+    make_card(data, about, console)
+
+
+@app.command
+def schema() -> None:
+    """Print every column of a row with its type and meaning."""
+    from .commands.splits import show_schema
+
+    show_schema(console)
+
+
+@app.command
+def publish(
+    data: DataFolder, repo: Repo, *, tag: str, private: Flag = False, message: str | None = None
+) -> None:
+    """Publish a dataset to the Hub: one commit on top of the version it was made from, then a tag.
+
+    If the repository has moved on in between, nothing is changed. An interrupted upload resumes.
+
+    Parameters
+    ----------
+    tag
+        Version to give it, for example v1.0.0.
+    private
+        Make a new repository private.
+    message
+        Title of the commit.
+    """
+    from .commands.versions import publish_dataset
+
+    publish_dataset(data, repo, (tag, private, message), console)
+
+
+@app.command
+def pull(data: Data, folder: Path) -> None:
+    """Download a dataset at a revision into a folder, to filter it on and publish the next version.
+
+    Parameters
+    ----------
+    data
+        `REPO[@REVISION]`; without a revision the newest commit.
+    folder
+        Where it goes.
+    """
+    from .commands.versions import pull_dataset
+
+    pull_dataset(data, folder, console)
+
+
+@app.command
+def versions(repo: Repo) -> None:
+    """List the published versions of a dataset, newest first."""
+    from .commands.versions import show_versions
+
+    show_versions(repo, console)
+
+
+@app.command
+def diff(old: Data, new: Data) -> None:
+    """Compare two versions: rows added, removed and changed, and how each recipe's accept rate moved."""
+    from .commands.versions import show_diff
+
+    show_diff(old, new, console)
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    config: Path | None = None,
+    debug: Flag = False,
+) -> int:
+    """Run a command; turn its failure into one message and an exit code.
+
+    Parameters
+    ----------
+    config
+        TOML file with options of the command; what stands on the command line wins.
+    debug
+        Show the traceback of an error.
+    """
+
+    def command() -> None:
+        if config is not None:
+            check_config(config)
+            app.config = Toml(config, must_exist=True, use_commands_as_keys=False)
+        app(tokens, result_action="return_none")
+
+    return guarded(command, debug=debug)
+
+
+def main() -> None:
+    """Entry point of the `trajset` script."""
+    sys.excepthook = report_bug
+    sys.exit(app.meta())

@@ -1,0 +1,73 @@
+"""Where a failure becomes one message and an exit code (see `builder.errors` for the codes)."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import tomllib
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+
+from ..builder.errors import ConfigError, Problem, StorageError, TrajsetError
+
+INTERRUPTED = 130
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+_errors = Console(stderr=True, highlight=False)
+
+
+def guarded(command: Callable[[], object], *, debug: bool) -> int:
+    """Run a command; its exit code. What is neither the user's nor a server's fault goes through."""
+    try:
+        command()
+    except TrajsetError as error:
+        return _fail(error, error.exit_code, debug)
+    except OSError as error:
+        if error.errno not in _STORAGE:
+            raise
+        return _fail(error, StorageError.exit_code, debug)
+    except KeyboardInterrupt:
+        _errors.print("Interrupted. What was finished is kept.")
+        return INTERRUPTED
+    return 0
+
+
+def check_config(path: Path) -> None:
+    """See that a config file is there and is TOML; its keys are checked against the command's options.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        problem = Problem("--config", "must name a TOML file", str(path), "Check the path.")
+        raise ConfigError(str(problem)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            str(Problem(str(path), f"must be TOML ({error})", str(path), "Mend it."))
+        ) from error
+
+
+def _fail(error: Exception, exit_code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        _say(str(error))
+    return exit_code
+
+
+def _say(text: str) -> None:
+    _errors.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+
+
+def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The last resort (`sys.excepthook`): a bug of trajset, without traceback unless --debug is given."""
+    if "--debug" in sys.argv:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _say(f"a bug in trajset: {kind.__name__}: {error}. Please report it with the output of --debug.")

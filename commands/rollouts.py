@@ -1,0 +1,80 @@
+"""Collect and import: what makes rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from ..builder.collect import Collected
+from ..builder.collect_progress import shown_progress
+from ..builder.collect_run import run_collect
+from ..builder.config import CollectConfig, ImportConfig, config_values, save_config
+from ..builder.dataset import Tables, write_dataset
+from ..builder.errors import ConfigError, Problem
+from ..builder.manifest import MANIFEST, MadeBy, Manifest
+from ..builder.prompts import load_prompt
+from ..builder.transcripts.counts import counts_table
+from ..builder.transcripts.importing import read_transcripts
+from ..dataset_cards.render import write_card
+from .progress import STDERR
+
+
+def collect_dataset(config: CollectConfig, console: Console) -> None:
+    """Run the rollouts, then write the dataset from the journal."""
+    with shown_progress(STDERR) as report:
+        done = run_collect(config, report)
+    if done.interrupted:
+        console.print(f"Stopped: the first {done.n_rows:,} rows in question order are written.")
+    if step := done.next_step():
+        console.print(step)
+    manifest = write_collected(config, done)
+    _written(config.out, manifest, console)
+
+
+def write_collected(config: CollectConfig, done: Collected) -> Manifest:
+    """The dataset and its card from what a run left in its journal."""
+    prompt = load_prompt(config.policy, config.grammar)
+    made = MadeBy("collect", datetime.now(UTC), config_values(config), {prompt.id: prompt.text})
+    manifest = write_dataset(config.out, Tables(done.rows()), made)
+    write_card(config.out)
+    return manifest
+
+
+def import_dataset(files: Sequence[Path], config: ImportConfig, console: Console) -> None:
+    """Read transcripts and write them as a dataset.
+
+    Raises:
+        ConfigError: no files, or there is a dataset in the output folder already.
+    """
+    if not files:
+        raise ConfigError(str(Problem("files", "must name at least one", [], "Give .json or .jsonl files.")))
+    refuse_dataset(config.out)
+    imported = read_transcripts(files, config, datetime.now(UTC))
+    config.out.mkdir(parents=True, exist_ok=True)
+    save_config(config, config.out / "config.toml")
+    made = MadeBy("import", datetime.now(UTC), config_values(config))
+    manifest = write_dataset(config.out, Tables(imported.rows, imported.judgements), made)
+    write_card(config.out)
+    console.print(counts_table(imported.counts))
+    _written(config.out, manifest, console)
+
+
+def refuse_dataset(folder: Path) -> None:
+    """Stop before a dataset is replaced by another.
+
+    Raises:
+        ConfigError: the folder holds one.
+    """
+    if (folder / MANIFEST).is_file():
+        fix = "Choose another folder, or delete this one first."
+        raise ConfigError(str(Problem("out", "must not hold a dataset yet", str(folder), fix)))
+
+
+def _written(folder: Path, manifest: Manifest, console: Console) -> None:
+    rows = manifest.split("raw").rows
+    console.print(
+        f"{folder}: {rows:,} rows, {len(manifest.splits)} splits. Next: trajset filter {folder} --recipe …"
+    )
