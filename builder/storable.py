@@ -14,7 +14,10 @@ from typing import Any, TypeVar, cast
 Value = TypeVar("Value")
 
 MAX_DEPTH = 64
-"""Deepest nesting of JSON kept as it is; below it stands the `repr` of the rest."""
+"""Deepest nesting of JSON that is kept (readers have limits of their own, from 254 levels up)."""
+
+TOO_DEEP = "(nested too deeply)"
+"""What stands in place of the rest."""
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -23,7 +26,7 @@ def storable(value: Value) -> Value:
     """The same value, or a copy in which whatever no table can hold is replaced.
 
     Lone surrogates become U+FFFD (pairs the character they mean), integers over 64 bit their decimal text,
-    NaN and infinities None, JSON keys text. Goes through dataclasses, tuples, lists and dicts.
+    NaN and infinities None, JSON keys text; what is nested below `MAX_DEPTH` is cut. Goes through dataclasses, tuples, lists and dicts.
     """
     return cast("Value", _storable(value, 0))
 
@@ -36,7 +39,7 @@ def _storable(value: Any, depth: int) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if depth > MAX_DEPTH:
-        return None if value is None else _text(repr(value))
+        return None if value is None else TOO_DEEP
     return _nested(value, depth + 1)
 
 
