@@ -35,7 +35,6 @@ CATEGORIES = (
     "stop_reason",
     "first_action",
     "hops",
-    "n_searches",
     "scorer",
     "builder_version",
 )
@@ -57,7 +56,8 @@ MEASURES = (
 )
 """Columns of which the card gives mean and sum; true counts as 1."""
 
-F1_BINS = 10
+_MANY_SEARCHES = 6
+_F1_EDGES = (0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +75,6 @@ class Measure:
     known: int
     mean: float | None
     total: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Rows with `low < f1 <= high` (the first bin holds 0 as well)."""
-
-    low: float
-    high: float
-    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +112,14 @@ class AnnotatorFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a card says in numbers. Counts come in falling order, the value unknown last."""
+    """What a card says in numbers. Counts come in falling order, unknown values last; `f1` and `searches` rising."""
 
     rows: int
     questions: int
     counts: dict[str, tuple[Count, ...]]
     measures: dict[str, Measure]
-    f1: tuple[Bin, ...]
+    f1: tuple[Count, ...]
+    searches: tuple[Count, ...]
     created: tuple[datetime, datetime]
     splits: tuple[SplitFacts, ...]
     judges: tuple[JudgeFacts, ...]
@@ -136,7 +128,7 @@ class Facts:
     @property
     def simulated(self) -> bool:
         """Whether rows stem from the demo world, whose teacher is a program."""
-        return any(count.value == DEMO_WORLD for count in self.counts["dataset"])
+        return DEMO_WORLD in self.values("dataset")
 
     def values(self, column: str) -> tuple[str | int | float, ...]:
         """The known values of a column, the most frequent first."""
@@ -164,7 +156,8 @@ def compute_facts(dataset: LocalDataset) -> Facts:
         questions=frame["question_id"].n_unique(),
         counts={name: _counts(frame[name]) for name in CATEGORIES},
         measures={name: _measure(frame[name]) for name in MEASURES},
-        f1=_bins(frame["f1"].drop_nulls()),
+        f1=_f1_distribution(frame["f1"].drop_nulls()),
+        searches=_search_distribution(frame["n_searches"]),
         created=(cast("datetime", created.min()), cast("datetime", created.max())),
         splits=_splits(dataset, labels),
         judges=_judges(dataset.judgements()),
@@ -184,13 +177,27 @@ def _measure(values: pl.Series) -> Measure:
     return Measure(len(known), cast("float", known.cast(pl.Float64).mean()), float(known.sum()))
 
 
-def _bins(f1: pl.Series) -> tuple[Bin, ...]:
-    """Bins of equal width; empty without scores."""
-    if f1.is_empty():
-        return ()
-    index = (f1 * F1_BINS).ceil().clip(1, F1_BINS).cast(pl.Int64) - 1
-    rows = Counter(index.to_list())
-    return tuple(Bin(i / F1_BINS, (i + 1) / F1_BINS, rows[i]) for i in range(F1_BINS))
+def _f1_distribution(f1: pl.Series) -> tuple[Count, ...]:
+    """Rows by F1, from 0 to 1, which stand on their own; empty without scores."""
+    rows: Counter[str] = Counter()
+    for value, count in f1.value_counts().iter_rows():
+        rows[_f1_range(value)] += count
+    inner = [_f1_range(edge - 0.01) for edge in _F1_EDGES]
+    return tuple(Count(name, rows[name]) for name in ("0", *inner, "1")) if rows else ()
+
+
+def _search_distribution(searches: pl.Series) -> tuple[Count, ...]:
+    """Rows by number of searches, from 0 to the largest; `_MANY_SEARCHES` and more in one."""
+    rows = Counter(searches.clip(0, _MANY_SEARCHES).to_list())
+    names = {_MANY_SEARCHES: f"{_MANY_SEARCHES} or more"}
+    return tuple(Count(names.get(number, number), rows[number]) for number in range(max(rows) + 1))
+
+
+def _f1_range(value: float) -> str:
+    if value in (0, 1):
+        return f"{value:.0f}"
+    low, high = next((edge - 0.25, edge) for edge in _F1_EDGES if value <= edge)
+    return f"over {low:g}, {'below' if high == 1 else 'up to'} {high:g}"
 
 
 def _splits(dataset: LocalDataset, labels: Sequence[Label]) -> tuple[SplitFacts, ...]:

@@ -18,6 +18,7 @@ from rich.table import Table
 from ..builder.dataset import LocalDataset
 from ..builder.errors import DataError, Problem, unknown
 from ..builder.schema import Label
+from ..builder.world.questions import DATASET as DEMO_WORLD
 from .engines import Engine, verdicts
 from .recipes import Recipe
 
@@ -84,12 +85,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The recipes' outcomes on one dataset. `annotator` is whose labels were counted, None without labels."""
+    """The recipes' outcomes on one dataset.
+
+    `annotator` is whose labels were counted, None without labels. `simulated`: rows stem from the demo world.
+    """
 
     outcomes: tuple[Outcome, ...]
     rows: int
     labelled: int
     annotator: str | None
+    simulated: bool
 
     def table(self) -> Table:
         """For the terminal."""
@@ -102,10 +107,14 @@ class Outcomes:
         return table
 
     def _caption(self) -> str:
+        rows = f"{self.rows:,} {'simulated ' if self.simulated else ''}rows"
         if self.annotator is None:
-            return f"{self.rows:,} rows, none of them labelled: what is wrong among them is not known."
-        who = f"{self.rows:,} rows, {self.labelled:,} of them labelled by {self.annotator}."
-        return f"{who} FDR: wrong among the kept; FPR: kept of the wrong (not correct and grounded)."
+            return f"{rows}, none of them labelled: what is wrong among them is not known."
+        return (
+            f"{rows}, {self.labelled:,} of them labelled by {self.annotator}. A row is wrong unless its answer is "
+            "both correct and grounded.\nFDR: share of wrong rows among the kept. FPR: share of the wrong rows that "
+            "is kept."
+        )
 
 
 def outcomes(
@@ -125,7 +134,7 @@ def outcomes(
     theirs = [label for label in labels if label.annotator == chosen]
     frame = _joined(dataset, recipes, engine)
     found = tuple(_outcome(frame, recipe.name, theirs) for recipe in recipes)
-    return Outcomes(found, frame.height, len({label.row_id for label in theirs}), chosen)
+    return Outcomes(found, frame.height, len({label.row_id for label in theirs}), chosen, _simulated(frame))
 
 
 def audit(labels: Iterable[Label], accepted: Collection[str]) -> Audit:
@@ -153,9 +162,13 @@ def _choose(annotator: str | None, known: set[str]) -> str | None:
 def _joined(dataset: LocalDataset, recipes: Sequence[Recipe], engine: Engine) -> pl.DataFrame:
     """`f1` and `n_searches` beside every recipe's verdict, one row per trajectory."""
     judged = _frame(verdicts(dataset.shards(), recipes, engine))
-    facts = _frame(dataset.table(columns=["f1", "n_searches"]))
+    facts = _frame(dataset.table(columns=["f1", "n_searches", "dataset"]))
     names = {recipe.name: f"verdict:{recipe.name}" for recipe in recipes}
     return pl.concat([judged.rename(names), facts], how="horizontal")
+
+
+def _simulated(frame: pl.DataFrame) -> bool:
+    return bool((frame["dataset"] == DEMO_WORLD).any())
 
 
 def _frame(table: object) -> pl.DataFrame:
