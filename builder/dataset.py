@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from datasets import Features
 
 from .errors import DataError, Problem, unknown
 from .identity import content_hash, file_hash
@@ -36,7 +37,7 @@ from .manifest import (
     read_manifest,
     without_split,
 )
-from .schema import ARROW_SCHEMA, COLUMNS, JsonObject, Judgement, Label, Row, features_of
+from .schema import ARROW_SCHEMA, COLUMNS, FEATURES, JsonObject, Judgement, Label, Row, features_of
 from .shards import Staged, discard_staged, place, stage, storage
 from .table import conform, empty_table, items_from_table, rows_from_table, table_from_items, table_from_rows
 from .upstream import read_upstream
@@ -106,7 +107,7 @@ class LocalDataset:
             if name not in COLUMNS:
                 raise DataError(str(unknown("column", name, COLUMNS)))
         wanted = list(COLUMNS if columns is None else columns)
-        schema = pa.schema([ARROW_SCHEMA.field(name) for name in wanted])
+        schema: pa.Schema = Features({name: FEATURES[name] for name in wanted}).arrow_schema
         tables = [
             pq.read_table(file, columns=wanted).select(wanted).cast(schema) for file in self.shards(split)
         ]

@@ -195,8 +195,15 @@ def without_split(manifest: Manifest, name: str) -> Manifest:
 
 
 def card_configs(manifest: Manifest) -> list[JsonObject]:
-    """The `configs` of the card's YAML, by which `datasets` and the Hub's viewer find splits and tables."""
-    splits = [{"split": split.name, "path": f"data/{split.name}-*.parquet"} for split in manifest.splits]
+    """The `configs` of the card's YAML, by which `datasets` and the Hub's viewer find splits and tables.
+
+    Splits without rows are left out: `datasets` cannot load one.
+    """
+    splits = [
+        {"split": split.name, "path": f"data/{split.name}-*.parquet"}
+        for split in manifest.splits
+        if split.rows
+    ]
     configs: list[JsonObject] = [{"config_name": "default", "data_files": splits}]
     return configs + [
         {"config_name": table, "data_files": [{"split": "train", "path": f"{table}/*.parquet"}]}

@@ -21,10 +21,18 @@ from .identity import file_hash
 from .manifest import Shard
 from .table import empty_table
 
-ROW_GROUP_BYTES = 64 << 20
-SHARD_BYTES = 256 << 20
-
 _STAGED = ".staged-"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes of data from which on a row group is written, and of file from which on a shard is closed."""
+
+    row_group: int = 64 << 20
+    shard: int = 256 << 20
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,9 @@ def write_file(path: Path, content: bytes) -> None:
         staged.replace(path)
 
 
-def stage(folder: Path, name: str, schema: pa.Schema, tables: Iterable[pa.Table]) -> Staged:
+def stage(
+    folder: Path, name: str, schema: pa.Schema, tables: Iterable[pa.Table], limits: Limits = LIMITS
+) -> Staged:
     """Write tables of that schema as one or more hidden files; no table at all gives one empty file.
 
     Raises:
@@ -73,36 +83,37 @@ def stage(folder: Path, name: str, schema: pa.Schema, tables: Iterable[pa.Table]
     """
     files: list[Path] = []
     rows: list[int] = []
-    groups = _row_groups(schema, tables)
+    groups = _row_groups(schema, tables, limits.row_group)
     while (first := next(groups, None)) is not None:
         files.append(folder / f"{_STAGED}{name}-{len(files):05d}.parquet")
         with storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            rows.append(_write_shard(files[-1], first, groups))
+            rows.append(_write_shard(files[-1], first, groups, limits.shard))
     return Staged(folder, name, tuple(files), tuple(rows))
 
 
-def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of `ROW_GROUP_BYTES` each; at least one table, maybe empty."""
+def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table], limit: int) -> Iterator[pa.Table]:
+    """The same rows in tables of about `limit` bytes each; at least one table, maybe empty."""
     waiting, size = [empty_table(schema)], 0
     for table in tables:
         waiting.append(table)
         size += table.nbytes
-        if size >= ROW_GROUP_BYTES:
+        if size >= limit:
             yield pa.concat_tables(waiting)
             waiting, size = [], 0
     if waiting:
         yield pa.concat_tables(waiting)
 
 
-def _write_shard(path: Path, first: pa.Table, rest: Iterator[pa.Table]) -> int:
+def _write_shard(path: Path, first: pa.Table, rest: Iterator[pa.Table], limit: int) -> int:
     """Write row groups into one file until it is large enough; the number of rows in it."""
     with path.open("wb") as file, _parquet_writer(file, first.schema) as writer:
         group, rows = first, 0
         while group is not None:
-            writer.write_table(group, row_group_size=max(1, group.num_rows))
+            if group.num_rows:  # `datasets` takes a file without row groups, but not an empty row group
+                writer.write_table(group, row_group_size=group.num_rows)
             rows += group.num_rows
-            group = next(rest, None) if file.tell() < SHARD_BYTES else None
+            group = next(rest, None) if file.tell() < limit else None
     return rows
 
 

@@ -26,7 +26,8 @@ def storable(value: Value) -> Value:
     """The same value, or a copy in which whatever no table can hold is replaced.
 
     Lone surrogates become U+FFFD (pairs the character they mean), integers over 64 bit their decimal text,
-    NaN and infinities None, JSON keys text; what is nested below `MAX_DEPTH` is cut. Goes through dataclasses, tuples, lists and dicts.
+    NaN and infinities None, JSON keys text; what is nested below `MAX_DEPTH` is cut. Goes through
+    dataclasses, tuples, lists and dicts.
     """
     return cast("Value", _storable(value, 0))
 
