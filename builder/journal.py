@@ -30,13 +30,13 @@ Settings = Mapping[str, str | int | float | None]
 _SCHEMA = (
     "CREATE TABLE meta (version INTEGER NOT NULL, settings TEXT NOT NULL, total INTEGER NOT NULL)",
     """CREATE TABLE rollouts (
-        id TEXT PRIMARY KEY,
-        position INTEGER NOT NULL UNIQUE,
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
         state TEXT NOT NULL CHECK (state IN ('done', 'broken')),
         attempts INTEGER NOT NULL,
         stop_reason TEXT NOT NULL,
         record TEXT NOT NULL
-    ) WITHOUT ROWID""",
+    )""",
 )
 
 _RECORD = """
@@ -171,7 +171,7 @@ class Journal:
         state = "broken" if reason is StopReason.INFRASTRUCTURE else "done"
         record = orjson.dumps(row.to_record()).decode()
         with self._guarded():
-            self._db.execute(_RECORD, (row.id, position, state, reason, record))
+            self._db.execute(_RECORD, (position, row.id, state, reason, record))
 
     def progress(self) -> Progress:
         """Counts by stop reason, and the length of the finished prefix."""

@@ -31,10 +31,14 @@ _CONNECTIONS = httpx2.Limits(max_connections=4096, max_keepalive_connections=409
 _CONNECT_S = 10.0
 _PAUSE_S = 0.5
 
-# The headers about this machine's platform help nobody here, and each costs time to encode.
+# The library's headers about this machine and its own doings help nobody here, and each takes time to encode.
 _HEADERS: dict[str, str | openai.Omit] = {"Content-Type": "application/json"} | {
-    f"X-Stainless-{name}": openai.Omit()
-    for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+    name: openai.Omit()
+    for name in (
+        *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
+        *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
+        *("x-stainless-retry-count", "x-stainless-read-timeout"),
+    )
 }
 
 _CONTEXT = re.compile(r"context[ _](?:length|window|size)|maximum context|too many tokens", re.IGNORECASE)
@@ -71,6 +75,9 @@ class OpenAIChat:
             http_client=DefaultAioHttpClient(limits=_CONNECTIONS),
         )
         self._endpoint, self._key, self._client = endpoint, key, client
+        self._url = (
+            f"{endpoint.base_url.rstrip('/')}/chat/completions"  # absolute: joined once, not each time
+        )
 
     @property
     def name(self) -> str:
@@ -94,7 +101,8 @@ class OpenAIChat:
         started = time.perf_counter()
         reason = ""
         for attempt in range(self._endpoint.retries + 1):
-            await asyncio.sleep(_PAUSE_S * (2**attempt - 1))
+            if attempt:
+                await asyncio.sleep(_PAUSE_S * 2 ** (attempt - 1))
             reply = await self._post(body)
             try:
                 completion = read_reply(reply)
@@ -111,7 +119,7 @@ class OpenAIChat:
     async def _post(self, body: bytes) -> bytes:
         try:
             response = await self._client.post(
-                "/chat/completions", content=body, cast_to=httpx2.Response, options={"headers": _HEADERS}
+                self._url, content=body, cast_to=httpx2.Response, options={"headers": _HEADERS}
             )
         except openai.APIStatusError as error:
             # Not chained: the library's message may quote the key back.
