@@ -9,10 +9,13 @@ from .chat.openai_client import Endpoint, OpenAIChat
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob
 from .config import CollectConfig, save_config
+from .errors import ConfigError, Problem
 from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.tantivy_index import TantivyRetriever
 from .rollout import Agent, Limits
+from .world.files import load_world
+from .world.teacher import SimulatedTeacher
 
 SIMULATED = "simulated"
 
@@ -76,6 +79,8 @@ def open_agent(config: CollectConfig) -> Agent:
 
 
 def _open_model(config: CollectConfig) -> ChatModel:
+    if config.teacher == SIMULATED:
+        return _open_simulated(config)
     endpoint = Endpoint(
         model=config.teacher,
         base_url=config.base_url,
@@ -85,3 +90,10 @@ def _open_model(config: CollectConfig) -> ChatModel:
         revision=config.teacher_revision,
     )
     return OpenAIChat(endpoint)
+
+
+def _open_simulated(config: CollectConfig) -> ChatModel:
+    if config.world is None:
+        fix = "Name the folder of the demo world (`trajset quickstart` makes one)."
+        raise ConfigError(str(Problem("world", f"must be given for --teacher {SIMULATED}", None, fix)))
+    return SimulatedTeacher(load_world(config.world), config.knobs)

@@ -171,6 +171,7 @@ class CollectConfig:
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""
     partial: Flag = False
     """Collect nothing; write the dataset from the rollouts that are finished (see `collect.Collected`)."""
+    knobs: TeacherKnobs = TeacherKnobs()
 
 
 @Parameter(name="*")
