@@ -28,7 +28,7 @@ def write_world(world: World, out: Path) -> str:
         out.mkdir(parents=True, exist_ok=True)
         (out / SETTINGS).unlink(missing_ok=True)
         hashes = [_write(out / CORPUS, _corpus(world)), _write(out / QUESTIONS, _questions(world))]
-        digest = content_hash(hashes)
+        digest = content_hash([world.config, *hashes])
         settings = {"settings": dataclasses.asdict(world.config), "content_hash": digest}
         (out / SETTINGS).write_bytes(orjson.dumps(settings, option=orjson.OPT_INDENT_2))
     except OSError as error:
@@ -44,19 +44,21 @@ def load_world(path: Path) -> World:
     Raises:
         DataError: a file is missing or unreadable, or this version of trajset makes another world of them.
     """
-    settings, digest = _read_settings(path / SETTINGS)
-    world = generate(settings)
-    made = content_hash([_hash(_corpus(world)), _hash(_questions(world))])
-    on_disk = content_hash([_hash_of_file(path / CORPUS), _hash_of_file(path / QUESTIONS)])
-    if not made == on_disk == digest:
-        problem = Problem(
-            str(path),
-            "files, settings and this version of trajset must give the same world",
-            {"settings": digest, "files": on_disk, "made again": made},
-            "Write the world again with this version.",
-        )
-        raise DataError(str(problem))
+    config, digest = _read_settings(path / SETTINGS)
+    # Compared before anything is made of the settings, so that edited ones are told, not tried.
+    _check(
+        path, digest, content_hash([config, _hash_of_file(path / CORPUS), _hash_of_file(path / QUESTIONS)])
+    )
+    world = generate(config)
+    _check(path, digest, content_hash([config, _hash(_corpus(world)), _hash(_questions(world))]))
     return world
+
+
+def _check(path: Path, written: str, found: str) -> None:
+    if found != written:
+        rule = "settings, files and this version of trajset must give the world that was written"
+        problem = Problem(str(path), f"{rule} ({written})", found, "Write the world again with this version.")
+        raise DataError(str(problem))
 
 
 def _corpus(world: World) -> Iterator[bytes]:
@@ -98,7 +100,7 @@ def _read_settings(path: Path) -> tuple[WorldConfig, str]:
         record: Any = orjson.loads(path.read_bytes())
         return WorldConfig(**record["settings"]), str(record["content_hash"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        fix = "Name a folder that `trajset world` wrote."
+        fix = "Name a folder that holds a written demo world."
         raise DataError(
             str(Problem(str(path), "must hold the settings of a demo world", str(error), fix))
         ) from error

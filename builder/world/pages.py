@@ -17,6 +17,7 @@ from .entities import Entity
 from .mistakes import mistaken_value
 from .wording import Kind, Relation, kinds, relations, sentence, slots
 
+_ALONE_SHARE = 0.7
 _NEAR_SHARE = 0.4
 _ALIAS_VALUE_SHARE = 0.12
 
@@ -89,18 +90,20 @@ class _Writer:
         return Page(tuple(passages), self._facts, self._decoys)
 
     def _chunks(self, names: Sequence[str]) -> list[Sequence[str]]:
-        """The relations split into passages: one or two each, and always a second passage."""
+        """The relations split over passages, most alone; with filler some passages have none."""
         chunks: list[Sequence[str]] = []
         while names:
-            size = self._rng.randint(1, 2)
+            size = 1 if self._rng.random() < _ALONE_SHARE else 2
             chunks.append(names[:size])
             names = names[size:]
-        return chunks if len(chunks) > 1 else [*chunks, ()]
+        for _ in range(self._rng.randint(1, 3) if self._atlas.config.filler else 0):
+            chunks.insert(self._rng.randint(0, len(chunks)), ())
+        return chunks if len(chunks) > 1 else [(), *chunks]
 
     def _passage(self, number: int, names: Sequence[str]) -> Passage:
         passage_id = f"{self._entity.index:06d}-{number}"
         makers = [relations()[name] for name in names]
-        plan: list[Relation | str] = [*makers, *self._fillers(), *self._near(makers)]
+        plan: list[Relation | str] = [*makers, *self._fillers(alone=not makers), *self._near(makers)]
         self._rng.shuffle(plan)
         texts = [self._intro()] if number == 0 else []
         for item in plan:
@@ -140,18 +143,20 @@ class _Writer:
         aliased = entity.alias and self._rng.random() < _ALIAS_VALUE_SHARE
         return entity.alias if aliased and entity.alias else entity.name
 
-    def _fillers(self) -> list[str]:
+    def _fillers(self, alone: bool) -> list[str]:
+        """Some of the sentences that this page has not used yet; at least one where nothing else stands."""
         most = self._atlas.config.filler
-        number = self._rng.randint(min(1, most), most)
+        number = self._rng.randint(min(1, most), most) + alone
         return [self._unused.pop() for _ in range(number) if self._unused]
 
     def _near(self, makers: Sequence[Relation]) -> list[str]:
         """For some of the passage's facts a sentence that names another value of the same sort."""
         found: list[str] = []
         for relation in makers:
-            if self._atlas.config.filler and self._rng.random() < _NEAR_SHARE:
-                truth = self._atlas.links[self._entity.index][relation.name]
-                decoy = mistaken_value(self._atlas, relation, truth, self._rng)
+            truth = self._atlas.links[self._entity.index][relation.name]
+            decoy = mistaken_value(self._atlas, relation, truth, self._rng)
+            wanted = self._atlas.config.filler and self._rng.random() < _NEAR_SHARE
+            if wanted and decoy != self._entity.name:
                 self._decoys[relation.name] = decoy
                 found.append(self._rng.choice(relation.near).replace("{v}", decoy))
         return found

@@ -35,7 +35,7 @@ def draw_questions(atlas: Atlas) -> list[tuple[Question, Chain]]:
     """`config.questions` different questions, each with its chain.
 
     Raises:
-        ConfigError: the world has no more questions of some sort.
+        ConfigError: the world has no more questions of some sort, or the shares exceed 1.
     """
     drawer = _Drawer(atlas, Random(derived_seed("questions", *_seeds(atlas.config))))
     weights = _weights(atlas.config)
@@ -50,8 +50,12 @@ def _seeds(config: WorldConfig) -> tuple[object, ...]:
 
 def _weights(config: WorldConfig) -> Mapping[int, float]:
     """Share of each sort of question: 0 for comparisons, else the number of hops."""
+    if config.one_hop + config.comparison > 1:
+        rule = "the shares `one_hop` and `comparison` must not exceed 1 together"
+        value = (config.one_hop, config.comparison)
+        raise ConfigError(str(Problem("one_hop", rule, value, "Lower one of them.")))
     longer = {hops: share for hops, share in _LONGER_CHAINS.items() if hops <= config.max_hops}
-    rest = max(0.0, 1 - config.one_hop - config.comparison) / sum(longer.values())
+    rest = (1 - config.one_hop - config.comparison) / sum(longer.values())
     return {0: config.comparison, 1: config.one_hop, **{hops: share * rest for hops, share in longer.items()}}
 
 
@@ -132,9 +136,13 @@ class _Drawer:
     def _called(self, index: int, bare: bool = False) -> str:
         """The subject in a question; with its kind where the name alone could mean another entity."""
         entity = self._atlas.entities[index]
-        if entity.title != entity.name or (not bare and self._rng.random() < _KIND_NAMED):
-            return kinds()[entity.kind].said.format(x=entity.name)
-        return called(entity.kind, entity.name)
+        words = kinds()[entity.kind]
+        freely = words.said_freely and not bare and self._rng.random() < _KIND_NAMED
+        return (
+            words.said.format(x=entity.name)
+            if freely or entity.title != entity.name
+            else called(entity.kind, entity.name)
+        )
 
     def _comparison(self) -> tuple[Chain, str] | None:
         most = self._atlas.config.max_hops

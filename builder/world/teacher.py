@@ -29,7 +29,8 @@ class SimulatedTeacher:
     """A `ChatModel` that knows and searches the demo world as the knobs say.
 
     The grammar is `tools` where the request offers tools, else `tags`. Its chances are drawn from
-    `ChatRequest.seed`, which may differ from turn to turn.
+    `ChatRequest.seed`, which may differ from turn to turn. It does not read the system prompt: how much it
+    searches is a knob.
     """
 
     def __init__(self, world: World, knobs: TeacherKnobs) -> None:

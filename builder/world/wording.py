@@ -35,6 +35,7 @@ class KindWords:
     roles: tuple[str, ...]
     intro: tuple[str, ...]
     filler: tuple[str, ...]
+    said_freely: bool = True
 
 
 @dataclass(frozen=True, slots=True)

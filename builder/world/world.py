@@ -99,7 +99,7 @@ def generate(config: WorldConfig) -> World:
     """The world of a config; the same config, the same world on every machine.
 
     Raises:
-        ConfigError: the world is too small for that many different questions.
+        ConfigError: the world is too small for that many different questions, or their shares exceed 1.
     """
     atlas = make_atlas(config)
     asked = draw_questions(atlas)
