@@ -112,7 +112,10 @@ class AnnotatorFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a card says in numbers. Counts come in falling order, unknown values last; `f1` and `searches` rising."""
+    """What a card says in numbers.
+
+    `counts` come in falling order with unknown values last, `f1` and `searches` by rising value.
+    """
 
     rows: int
     questions: int

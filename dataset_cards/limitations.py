@@ -18,8 +18,8 @@ def limitations(facts: Facts, about: About) -> tuple[str, ...]:
 def _simulation(facts: Facts) -> Iterator[str]:
     if facts.simulated:
         yield (
-            "The questions, the passages or the teacher are simulated: a program made them. "
-            "No number here measures a real model or a real corpus."
+            "The data is simulated: a program made questions and passages. "
+            "No number here says how a model does on real ones."
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import polars as pl
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ..builder.dataset import LocalDataset
@@ -24,6 +25,8 @@ from .recipes import Recipe
 
 UNKNOWN = "–"
 """Printed where there is nothing to count."""
+
+_HEADINGS = ("kept", "of all", "un-\nscored", "FDR", "FPR", "good\nkept", "mean\nF1", "mean\nsearches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +101,9 @@ class Outcomes:
 
     def table(self) -> Table:
         """For the terminal."""
-        table = Table(caption=self._caption(), caption_justify="left")
+        table = Table(box=SIMPLE_HEAD, caption=self._caption(), caption_justify="left")
         table.add_column("recipe", no_wrap=True)
-        for heading in ("kept", "of all", "unscored", "FDR", "FPR", "good kept", "mean F1", "searches"):
+        for heading in _HEADINGS:
             table.add_column(heading, justify="right")
         for outcome in self.outcomes:
             table.add_row(*_cells(outcome))
@@ -111,9 +114,8 @@ class Outcomes:
         if self.annotator is None:
             return f"{rows}, none of them labelled: what is wrong among them is not known."
         return (
-            f"{rows}, {self.labelled:,} of them labelled by {self.annotator}. A row is wrong unless its answer is "
-            "both correct and grounded.\nFDR: share of wrong rows among the kept. FPR: share of the wrong rows that "
-            "is kept."
+            f"{rows}, {self.labelled:,} of them labelled by {self.annotator}. Wrong: not both correct and "
+            "grounded. FDR: share of wrong rows among the kept; FPR: share of the wrong rows that is kept."
         )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from trajset.builder.schema import ARROW_SCHEMA
 from trajset.filters.predicate_types import column_kinds
 
