@@ -23,7 +23,7 @@ from rich.table import Table
 
 from .dataset import LocalDataset
 from .errors import ConcurrentPublishError, DataError, HubError, Problem
-from .hub_client import THE_HUB, HubSite, hub_errors
+from .hub_client import THE_HUB, TRY_AGAIN, HubSite, hub_errors
 from .identity import file_hash
 from .layout import FOLDERS, README, RECIPES
 from .manifest import MANIFEST, RAW, Manifest, manifest_json, read_manifest, side_tables
@@ -202,6 +202,8 @@ def _commit(path: Path, remote: _Remote, plan: _Plan, tag: str) -> str:
         if error.response.status_code != _PRECONDITION_FAILED:
             raise
         raise ConcurrentPublishError(str(_moved_on(remote.repo, "a newer commit"))) from error
+    except RuntimeError as error:  # what huggingface_hub makes of a failed upload
+        raise HubError(str(Problem(remote.repo, "must take the upload", str(error), TRY_AGAIN))) from error
     return made.oid
 
 

@@ -19,7 +19,6 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -64,7 +63,7 @@ def hub_errors(repo: str) -> Generator[None]:
         raise DataError(str(Problem("repository", str(error), repo, "Write it as NAME/DATASET."))) from error
     except HfHubHTTPError as error:
         raise HubError(str(_refused(repo, error))) from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, _TRANSPORT_ERROR) as error:
+    except (LocalEntryNotFoundError, ConnectionError, TimeoutError, _TRANSPORT_ERROR) as error:
         problem = Problem("Hub", "must be reachable", type(error).__name__, NO_CONNECTION)
         raise HubError(f"{repo}: {problem}") from error
 

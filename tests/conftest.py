@@ -1,8 +1,18 @@
 """Fixtures that every test may use."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Read by huggingface_hub when it is first imported: the stub Hub (hub_stub.py) has no Xet storage.
+os.environ["HF_HUB_DISABLE_XET"] = "1"
+
+from hub_site import StubSite
+from hub_state import Hub
+from hub_stub import running
+from trajset.builder.hub_client import HubSite
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -13,3 +23,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real data (../shared/data) is not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Iterator[StubSite]:
+    """An empty Hub on this machine, with a cache of its own."""
+    hub = Hub()
+    with running(hub) as address:
+        yield StubSite(hub, address, HubSite(address, tmp_path / "hub-cache"))

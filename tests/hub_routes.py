@@ -113,6 +113,7 @@ def lfs_put(request: Request, oid: str) -> Reply:
             raise Refused(403, "The upload was cut off")
         if hub.store(request.body, lfs=True).sha256 != oid:
             raise Refused(400, "Content does not have the announced SHA-256")
+        hub.arrived.append(oid)
     return Reply(b"")
 
 
@@ -140,7 +141,8 @@ def commit(request: Request, name: str, revision: str) -> Reply:
     if faults.lose_commit_reply:
         faults.lose_commit_reply = False
         raise Refused(502, "Bad gateway")
-    return reply({"commitUrl": f"http://{request.headers['host']}/{made.sha}", "commitOid": made.sha})
+    url = f"http://{request.headers['host']}/datasets/{name}/commit/{made.sha}"
+    return reply({"commitUrl": url, "commitOid": made.sha})
 
 
 def tag(request: Request, name: str, revision: str) -> Reply:

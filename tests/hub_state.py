@@ -95,7 +95,10 @@ class Faults:
 
 @dataclass
 class Hub:
-    """The state behind the server. With a `token`, writes and private repositories need it."""
+    """The state behind the server. With a `token`, writes and private repositories need it.
+
+    `uploads` counts the LFS uploads that were tried, `arrived` holds the SHA-256 of those that came through.
+    """
 
     token: str | None = None
     repos: dict[str, Repo] = field(default_factory=dict)
@@ -103,6 +106,7 @@ class Hub:
     faults: Faults = field(default_factory=Faults)
     requests: list[str] = field(default_factory=list)
     uploads: int = 0
+    arrived: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def store(self, content: bytes, lfs: bool) -> File:
