@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from html import unescape
 from typing import cast
 
 from ..schema import Hit, Passage, SearchCall
@@ -50,12 +51,13 @@ def search_call(query: str, result: str | None) -> SearchCall:
 def titles_in(result: str) -> list[str]:
     """Titles of the passages in a result text, in rank order; empty where it shows none.
 
-    In numbered listings ranks must rise by one from 1, so that a number inside a passage adds no title.
+    In numbered listings ranks must rise by one from 1, so that a number inside a passage adds no title. HTML
+    entities in titles are resolved (`Dean &amp; Britta`), as gold titles have none.
     """
     for listing in _LISTINGS:
         titles = _numbered(listing, result)
         if titles:
-            return titles
+            return [unescape(title) for title in titles]
     return _titles_of_json(result)
 
 

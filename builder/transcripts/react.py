@@ -37,7 +37,7 @@ _OPEN = re.compile(r"(\w+)\s*\[(.*)", re.DOTALL)
 _OBSERVATION = re.compile(r"\s*Observation(?: \d+)?: ?")
 _ALPACA = re.compile(r"(?P<preamble>.*?)### Instruction:\n(?P<question>.*?)\n+### Response:\n", re.DOTALL)
 _ASKED = re.compile(r"^Question: ?(?P<question>.*)\n(?=(?:ActionPath|Thought|Action)(?: 1)?:)", re.MULTILINE)
-_ARGUMENT = {"search": "query", "retrieve": "query", "lookup": "query"}
+_SEARCHING = ("search", "retrieve", "lookup")
 
 
 def parse_react(data: JsonObject, tools: Tools) -> Reading:
@@ -160,7 +160,8 @@ def react_turn(text: str) -> Turn:
     if match is None:
         return Turn(thought, "\n".join(filter(None, (executed, rest))))
     name, argument = match[1].lower(), match[2].strip()
-    return Turn(thought, rest, (Call(name, {_ARGUMENT.get(name, "input"): argument}),))
+    key = "query" if name in _SEARCHING else "input"
+    return Turn(thought, rest, (Call(name, {key: argument}),))
 
 
 def _thought(text: str) -> str:

@@ -42,24 +42,20 @@ def model_message(turn: Turn, grammar: Grammar) -> Message:
     Where the model's free text holds tags that the grammar would take for an action (of another dialect, or
     quoted from the instructions), these are neutralised: a row says what the transcript says, no more.
     """
-    message = render_turn(turn, grammar)
-    if parse_turn(message, grammar) == turn:
-        return message
-    return render_turn(_plain(turn), grammar)
-
-
-def _plain(turn: Turn) -> Turn:
+    free = replace(turn, text=neutralise(turn.text))
+    for candidate in (turn, free):
+        message = render_turn(candidate, grammar)
+        if parse_turn(message, grammar) == candidate:
+            return message
     calls = tuple(_plain_call(call) for call in turn.calls)
     answer = None if turn.answer is None else neutralise(turn.answer)
-    return replace(turn, text=neutralise(turn.text), calls=calls, answer=answer)
+    return render_turn(replace(free, calls=calls, answer=answer), grammar)
 
 
 def _plain_call(call: Call) -> Call:
-    return (
-        call
-        if call.query is None
-        else replace(call, arguments=call.arguments | {"query": neutralise(call.query)})
-    )
+    if call.query is None:
+        return call
+    return replace(call, arguments=call.arguments | {"query": neutralise(call.query)})
 
 
 _THINK_TAG = re.compile(r"(</?think>)")

@@ -144,7 +144,7 @@ def parse_tags(data: JsonObject, dialect: Dialect) -> Reading:
     """A record with a tag transcript -> a reading in the `tags` grammar.
 
     Raises:
-        UnreadableError: no transcript text, no question, another dialect's text, a prompt without an end.
+        UnreadableError: no text, no question, no model turn, another dialect, a prompt without an end.
     """
     text, question = text_field(data, TRANSCRIPT), text_field(data, QUESTION)
     if text is None:
@@ -153,6 +153,8 @@ def parse_tags(data: JsonObject, dialect: Dialect) -> Reading:
         raise UnreadableError(f"no question in the fields {', '.join(QUESTION)}")
     prompt, text = _without_prompt(text, question)
     read = _read(text, dialect, text_field(data, PREDICTION))
+    if not any(message.is_model for message in read.messages):
+        raise UnreadableError("no model turn")
     messages = (Message("user", question), *read.messages)
     return Reading(
         question,
@@ -164,16 +166,16 @@ def parse_tags(data: JsonObject, dialect: Dialect) -> Reading:
 
 
 def _read(text: str, dialect: Dialect, said: str | None) -> _Transcript:
-    read = _Transcript(dialect, dialect.opens_thinking or begins_in_thought(text))
     events = list(_events(dialect).finditer(text))
     answers = [event for event in events if event.groupdict().get("answer") is not None]
-    position = 0
-    for event in events:
-        if event in answers[:-1]:
-            continue
-        before, position = text[position : event.start()], event.end()
+    events = [event for event in events if event not in answers[:-1]]
+    starts = [0, *(event.end() for event in events)]
+    ends = [*(event.start() for event in events), len(text)]
+    written = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    read = _Transcript(dialect, dialect.opens_thinking or begins_in_thought("".join(written)))
+    for before, event in zip(written, events, strict=False):
         _take(read, before, event.groupdict())
-    read.finish(text[position:], said)
+    read.finish(written[-1], said)
     return read
 
 
