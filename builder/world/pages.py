@@ -15,7 +15,7 @@ from ..schema import Passage
 from .atlas import Atlas, Value
 from .entities import Entity
 from .mistakes import mistaken_value
-from .wording import Kind, Relation, kinds, relations, sentence, slots
+from .wording import Kind, Relation, kinds, relations, sentence, slots, with_article
 
 _ALONE_SHARE = 0.7
 _NEAR_SHARE = 0.4
@@ -118,12 +118,10 @@ class _Writer:
         subject = called(self._entity.kind, self._entity.name)
         if self._entity.alias:
             subject += f", also known as {called(self._entity.kind, self._entity.alias)},"
-        pick = {
-            "s": subject,
-            "adj": self._rng.choice(self._words.adjectives),
-            "role": self._rng.choice(self._words.roles),
-        }
-        return sentence(self._rng.choice(self._words.intro), pick)
+        adjective, role = self._rng.choice(self._words.adjectives), self._rng.choice(self._words.roles)
+        articles = {"a_adj": with_article(adjective), "a_role": with_article(role)}
+        values = {"s": subject, "adj": adjective, "role": role, **articles}
+        return sentence(self._rng.choice(self._words.intro), values)
 
     def _state(self, relation: Relation, mention: Mention, passage_id: str) -> str:
         value = self._atlas.links[self._entity.index][relation.name]
@@ -153,12 +151,12 @@ class _Writer:
         """For some of the passage's facts a sentence that names another value of the same sort."""
         found: list[str] = []
         for relation in makers:
-            truth = self._atlas.links[self._entity.index][relation.name]
-            decoy = mistaken_value(self._atlas, relation, truth, self._rng)
-            wanted = self._atlas.config.filler and self._rng.random() < _NEAR_SHARE
-            if wanted and decoy != self._entity.name:
-                self._decoys[relation.name] = decoy
-                found.append(self._rng.choice(relation.near).replace("{v}", decoy))
+            if self._atlas.config.filler and self._rng.random() < _NEAR_SHARE:
+                truth = self._atlas.links[self._entity.index][relation.name]
+                decoy = mistaken_value(self._atlas, relation, truth, self._rng)
+                if decoy != self._entity.name:
+                    self._decoys[relation.name] = decoy
+                    found.append(self._rng.choice(relation.near).replace("{v}", decoy))
         return found
 
     def _loose(self, template: str, mention: Mention) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from random import Random
+from typing import Literal
 
 from .pages import called, possessive
 from .wording import Relation, sentence
@@ -20,6 +21,9 @@ ANSWER_FORMS = (
     "That would be {v}.",
 )
 """Forms around a short answer that some rollouts use; the content is the same."""
+
+
+Why = Literal["need", "again", "check"]
 
 
 class Source(Enum):
@@ -47,12 +51,11 @@ _LEADS: Mapping[Source, Sequence[str]] = {
 }
 _HEADS = {lead.removesuffix("{plain}.") for leads in _LEADS.values() for lead in leads}
 _BEFORE_A_FACT = (*filter(None, _HEADS), ". ", "? ")
-_AGAIN = (
-    "The results do not help, so in other words.",
-    "Nothing useful there. Once more.",
-    "Let me look again.",
-)
-_NEEDS = ("Next: {ask}", "I need to find out: {ask}", "Open question: {ask}")
+_WHY: Mapping[Why, Sequence[str]] = {
+    "need": ("Next: {ask}", "I need to find out: {ask}", "Open question: {ask}"),
+    "again": ("The results do not help, so in other words: {ask}", "Nothing useful there. Once more: {ask}"),
+    "check": ("Let me make sure: {ask}", "One more look: {ask}"),
+}
 
 
 def tell(source: Source, relation: Relation, subject: str, value: str, rng: Random) -> str:
@@ -77,11 +80,10 @@ def said_value(texts: Iterable[str], relation: Relation, subject: str) -> str | 
     return None
 
 
-def announce(relation: Relation, subject: str, again: bool, rng: Random) -> str:
+def announce(relation: Relation, subject: str, why: Why, rng: Random) -> str:
     """What the next search is for."""
     ask = relation.ask[0].format(x=called(relation.kind, subject))
-    need = rng.choice(_NEEDS).format(ask=ask)
-    return f"{rng.choice(_AGAIN)} {need}" if again else need
+    return rng.choice(_WHY[why]).format(ask=ask)
 
 
 def _opening(relation: Relation, subject: str) -> str:

@@ -86,7 +86,7 @@ def _written(thought: Thought, turns: int, rng: Random) -> Turn:
     if search is None:
         told = _told(new or thought.beliefs[-1:], rng)
         return Turn(text=" ".join(told) or _NOTHING, answer=thought.answer)
-    plan = announce(search.relation, search.subject, search.again, rng)
+    plan = announce(search.relation, search.subject, search.why, rng)
     call = Call(OBSERVATION_NAME, {"query": search.query}, f"call_{turns}")
     return Turn(text=" ".join([*_told(new, rng), plan]), calls=(call,))
 

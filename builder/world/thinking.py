@@ -15,7 +15,7 @@ request's seed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from ..config import TeacherKnobs
@@ -25,7 +25,7 @@ from .entities import Entity
 from .evidence import Evidence
 from .memory import Memory
 from .mistakes import any_value, mistaken_value
-from .speech import ANSWER_FORMS, Source, said_value
+from .speech import ANSWER_FORMS, Source, Why, said_value
 from .wording import Kind, Relation, relations
 from .world import World
 
@@ -55,12 +55,12 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The next search, what it is for, and whether it repeats an earlier one in other words."""
+    """The next search, what it is for, and why: a fact is missing, a search missed it, or to make sure."""
 
     query: str
     relation: Relation
     subject: str
-    again: bool
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +182,21 @@ class Thinker:
         fresh = [query for query in _wordings(relation, subject) if query not in self._now.queries]
         if tried >= enough or not fresh or len(self._now.queries) >= MOST_SEARCHES:
             return None
-        return Search(self._rng.choice(fresh), relation, subject, again=tried > 0)
+        return Search(self._rng.choice(fresh), relation, subject, "again" if tried else "need")
 
     def _opened(self, search: Search) -> Search:
         """Some rollouts start with the question itself as the query."""
         if self._now.queries or not self._happens(_OPENS_WITH_QUESTION):
             return search
-        return Search(self._now.question.question, search.relation, search.subject, again=False)
+        return Search(self._now.question.question, search.relation, search.subject, "need")
 
     def _check(self, beliefs: list[Belief]) -> Search | None:
         """Now and then a needless search for a fact that was just found."""
         found = [belief for belief in beliefs if belief.source is Source.FOUND]
         if not found or not self._happens(_CHECKS_AGAIN):
             return None
-        return self._search(found[-1].relation, found[-1].subject, tried=1)
+        search = self._search(found[-1].relation, found[-1].subject, tried=1)
+        return replace(search, why="check") if search else None
 
     def _answer(self, ends: list[str]) -> str:
         answer = self._concluded(ends)

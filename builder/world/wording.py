@@ -5,7 +5,6 @@ The files hold every template; this module only gives them types. The files tell
 
 from __future__ import annotations
 
-import re
 import string
 import tomllib
 from collections.abc import Mapping
@@ -102,13 +101,15 @@ def slots(template: str) -> tuple[str, ...]:
     return tuple(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
-_WRONG_ARTICLE = re.compile(r"\ba (?=[aeio])")
-
-
 def sentence(template: str, values: Mapping[str, str]) -> str:
-    """A template filled in: a capital first, "an" before a vowel, one full stop after "Jr."."""
-    text = _WRONG_ARTICLE.sub("an ", template.format_map(values)).replace("Jr..", "Jr.")
-    return text[:1].upper() + text[1:]
+    """A template filled in, with a capital first and a single full stop after "Jr."."""
+    text = template.format_map(values).replace("Jr..", "Jr.")
+    return text[0].upper() + text[1:]
+
+
+def with_article(noun: str) -> str:
+    """`a` or `an` and the words."""
+    return f"{'an' if noun[0] in 'aeiou' and not noun.startswith(('uni', 'eu', 'one')) else 'a'} {noun}"
 
 
 def _frozen(table: dict[str, Any]) -> dict[str, Any]:
