@@ -223,14 +223,15 @@ class TantivyRetriever:
     def _ranked(self, query: tantivy.Query, k: int) -> list[tuple[float, int, tantivy.DocAddress]]:
         """Score, position and address of the best `k`, equal scores in the order of the corpus.
 
-        The engine orders equal scores by segment. So more than `k` are asked for, until a lower score shows
-        that no passage of the k-th score is missing.
+        Within one segment that is the engine's own order. Among several it is not, so more than `k` are asked
+        for, until a lower score shows that no passage of the k-th score is missing.
         """
-        limit = k + _MARGIN
+        one_segment = self.searcher.num_segments == 1
+        limit = k if one_segment else k + _MARGIN
         while True:
             limit = min(limit, self.passages)
             hits = self.searcher.search(query, limit, count=False).hits
-            if len(hits) < limit or limit == self.passages or hits[k - 1][0] > hits[-1][0]:
+            if one_segment or len(hits) < limit or limit == self.passages or hits[k - 1][0] > hits[-1][0]:
                 break
             limit *= 4
         addresses = [address for _, address in hits]
