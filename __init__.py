@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .builder.dataset import LocalDataset, open_ref
+    from .builder.dataset import LocalDataset
     from .builder.errors import TrajsetError
-    from .builder.refs import DatasetRef
+    from .builder.refs import DatasetRef, open_ref
     from .builder.schema import Passage, Question, Row, StopReason
 
 __all__ = [
@@ -36,7 +36,7 @@ _HOMES = {
     "Row": "builder.schema",
     "StopReason": "builder.schema",
     "TrajsetError": "builder.errors",
-    "open_ref": "builder.dataset",
+    "open_ref": "builder.refs",
 }
 
 

@@ -159,9 +159,9 @@ def filter_(
     check
         Run both engines and compare their verdicts row by row.
     """
-    from .commands.splits import filter_dataset
+    from .commands.splits import Choice, filter_dataset
 
-    filter_dataset(data, recipe, settings, (engine, check), console)
+    filter_dataset(data, Choice(recipe, settings, engine, check), console)
 
 
 @app.command
@@ -221,7 +221,7 @@ def card(data: DataFolder, *, about: Path | None = None) -> None:
     about
         TOML file with your own `title`, `summary`, `licence`, `language`, `citation`; it is remembered.
     """
-    from .commands.splits import make_card
+    from .commands.versions import make_card
 
     make_card(data, about, console)
 
@@ -229,15 +229,13 @@ def card(data: DataFolder, *, about: Path | None = None) -> None:
 @app.command
 def schema() -> None:
     """Print every column of a row with its type and meaning."""
-    from .commands.splits import show_schema
+    from .commands.versions import show_schema
 
     show_schema(console)
 
 
 @app.command
-def publish(
-    data: DataFolder, repo: Repo, *, tag: str, private: Flag = False, message: str | None = None
-) -> None:
+def publish(data: DataFolder, repo: Repo, *, tag: str, private: Flag = False) -> None:
     """Publish a dataset to the Hub: one commit on top of the version it was made from, then a tag.
 
     If the repository has moved on in between, nothing is changed. An interrupted upload resumes.
@@ -248,12 +246,10 @@ def publish(
         Version to give it, for example v1.0.0.
     private
         Make a new repository private.
-    message
-        Title of the commit.
     """
     from .commands.versions import publish_dataset
 
-    publish_dataset(data, repo, (tag, private, message), console)
+    publish_dataset(data, repo, tag, private, console)
 
 
 @app.command

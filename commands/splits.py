@@ -39,7 +39,7 @@ def filter_dataset(folder: Path, choice: Choice, console: Console) -> None:
     write_card(folder)
     kept, rows = manifest.split(recipe.name).rows, manifest.split("raw").rows
     share = f" ({kept / rows:.1%})" if rows else ""
-    console.print(f"{folder}:{recipe.name} holds {kept:,} of {rows:,} rows{share}: {recipe.readable_sql}")
+    console.print(f"{folder}:{recipe.name} holds {kept:,} of {rows:,} rows{share}: {recipe.readable_sql}", soft_wrap=True)
 
 
 def show_recipes(name: str | None, show: bool, console: Console) -> None:
@@ -66,7 +66,7 @@ def _parameters(recipe: Recipe) -> str:
 
 def _show_recipe(recipe: Recipe, console: Console) -> None:
     console.print(f"[bold]{recipe.name}[/]  {recipe.title}  [dim]{recipe.hash}[/]")
-    console.print(recipe.description)
+    console.print(" ".join(recipe.description.split()))
     console.print(Syntax(recipe.predicate.text.strip(), "sql", word_wrap=True, background_color="default"))
     for parameter in recipe.parameters:
         console.print(f"  --set {parameter.name}={parameter.value}  {parameter.description}")

@@ -2,27 +2,66 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from ..builder.diff import diff, diff_table
+from ..builder.dataset import LocalDataset
+from ..builder.diff import diff
 from ..builder.hub import publish, pull, versions
+from ..builder.info import dataset_info
+from ..builder.layout import README
 from ..builder.refs import DatasetRef, open_ref
+from ..builder.schema_docs import row_columns, table_columns
+from ..dataset_cards.about import About, about_in_card, read_about
 from ..dataset_cards.render import write_card
 
 
+def show_info(data: str, verify: bool, console: Console) -> None:
+    """Splits and provenance; with `verify` every file's hash is compared first."""
+    dataset = open_data(data)
+    if verify:
+        dataset.verify()
+        console.print("every file is the one that the manifest describes")
+    console.print(dataset_info(dataset).table())
+
+
+def open_data(data: str) -> LocalDataset:
+    """The dataset that a command's argument names."""
+    return open_ref(DatasetRef.parse(data))
+
+
+def make_card(folder: Path, about: Path | None, console: Console) -> None:
+    """Compute the card, with the owner's words when a file of them is given."""
+    console.print(f"{write_card(folder, read_about(about) if about else None)} computed")
+
+
+def show_schema(console: Console) -> None:
+    """One table per group of columns."""
+    for group in (*row_columns(), *table_columns()):
+        table = Table(
+            "column", "type", "meaning", title=f"{group.name}: {group.summary}", title_justify="left"
+        )
+        for column in group.columns:
+            kind = f"{column.type}, may be null" if column.nullable else column.type
+            table.add_row(column.name, kind, column.meaning)
+        console.print(table)
+
+
 def publish_dataset(folder: Path, repo: str, tag: str, private: bool, console: Console) -> None:
-    """Compute the card, publish, and say how to load what was published."""
-    write_card(folder)
+    """Compute the card under the repository's name, publish, and say how to load it."""
+    LocalDataset.open(folder)
+    about = about_in_card(folder / README) or About()
+    write_card(folder, dataclasses.replace(about, repo=repo))
     done = publish(folder, repo, tag, private)
-    sent = (
+    changed = (
         f"{len(done.sent)} files sent, {len(done.deleted)} deleted"
         if done.sent or done.deleted
-        else "nothing new"
+        else "no change"
     )
-    console.print(f"{done.repo}@{done.tag}: {sent}, commit {done.commit[:12]}")
+    console.print(f"{done.repo}@{done.tag}: {changed}, commit {done.commit[:12]}", highlight=False)
     console.print(f'load_dataset("{done.repo}", split="raw", revision="{done.tag}")', highlight=False)
 
 
@@ -30,7 +69,7 @@ def pull_dataset(data: str, folder: Path, console: Console) -> None:
     """Download a version into a folder."""
     dataset = pull(DatasetRef.parse(data), folder)
     revision = f" at {dataset.revision[:12]}" if dataset.revision else ""
-    console.print(f"{folder}: {', '.join(dataset.splits)}{revision}")
+    console.print(f"{folder}: {', '.join(dataset.splits)}{revision}", highlight=False)
 
 
 def show_versions(repo: str, console: Console) -> None:
@@ -43,4 +82,4 @@ def show_versions(repo: str, console: Console) -> None:
 
 def show_diff(old: str, new: str, console: Console) -> None:
     """What changed between two versions."""
-    console.print(diff_table(diff(DatasetRef.parse(old), DatasetRef.parse(new))))
+    console.print(*diff(open_data(old), open_data(new)).tables())
