@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as pads
+import pyarrow.parquet as pq
 
 from ..builder.dataset import LocalDataset
 from ..builder.errors import DataError, Problem, RecipeError, unknown
@@ -48,10 +49,10 @@ def verdicts(shards: Sequence[Path], recipes: Sequence[Recipe], engine: Engine) 
     for name in names:
         if names.count(name) > 1:
             raise RecipeError(str(Problem("recipes", "must have names of their own", name, "Rename one.")))
+    for shard in shards:
+        _check_readable(shard)
     try:
         return _as_verdicts(_RUNNERS[engine](shards, recipes))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"cannot read the rows: {error}") from error
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
         raise _cannot_run(engine, recipes, error) from error
 
@@ -82,6 +83,14 @@ def check_engines_agree(dataset: LocalDataset, recipe: Recipe) -> None:
         rule = f"must mean the same to {' and '.join(ENGINES)}; {len(rows)} rows differ, the first is"
         fix = "Please report this predicate."
         raise RecipeError(str(Problem(f"recipe {recipe.name}", rule, rows[0], fix)))
+
+
+def _check_readable(shard: Path) -> None:
+    try:
+        pq.read_schema(shard)
+    except (pa.ArrowException, OSError) as error:
+        fix = "Restore the file, or make or pull the dataset again."
+        raise DataError(str(Problem(str(shard), "must be a Parquet file", str(error), fix))) from error
 
 
 def _run_duckdb(shards: Sequence[Path], recipes: Sequence[Recipe]) -> pa.Table:

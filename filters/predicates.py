@@ -27,6 +27,8 @@ Value = bool | int | float | str
 
 _DIALECT = "duckdb"
 _INT64 = 2**63
+_PREFIX_BLAMED = "LINE 1:"
+"""In an error of DuckDB: nothing follows the line that we put before the predicate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def _check_syntax(text: str) -> None:
     try:
         duckdb.extract_statements(f"SELECT 1 FROM rows WHERE\n{text}")
     except duckdb.ParserException as error:
+        if _PREFIX_BLAMED in str(error):
+            raise _not_one(text) from error
         raise RecipeError(f"predicate: {_placed(str(error))}") from error
 
 
@@ -102,16 +106,18 @@ def _parse(text: str) -> exp.Expr:
         trees = sqlglot.parse(text, dialect=_DIALECT)
     except ParseError as error:
         place = error.errors[0]
-        raise RecipeError(
-            f"predicate: syntax error\n\n{_pointed(text, place['line'], place['col'])}"
-        ) from error
+        start = place["col"] - len(place["highlight"]) + 1
+        raise RecipeError(f"predicate: syntax error\n\n{_pointed(text, place['line'], start)}") from error
     except SqlglotError as error:
         raise RecipeError(f"predicate: syntax error: {error}") from error
     if len(trees) != 1 or trees[0] is None:
-        raise RecipeError(
-            str(Problem("predicate", "must be one expression", text, "Write one condition, as in f1 > 0.5."))
-        )
+        raise _not_one(text)
     return trees[0]
+
+
+def _not_one(text: str) -> RecipeError:
+    fix = "Write one condition, as in f1 > 0.5."
+    return RecipeError(str(Problem("predicate", "must be one expression", text, fix)))
 
 
 def _placed(message: str) -> str:

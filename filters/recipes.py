@@ -247,6 +247,10 @@ def _parameter(name: str, entry: Any) -> Parameter:
     if not isinstance(entry, dict) or type(entry.get("default")) not in _KINDS:
         rule = "must be a table with a default that is a number, text or true/false"
         raise RecipeError(str(Problem(f"parameters.{name}", rule, entry, "Write default = 0.65.")))
+    if isinstance(entry["default"], float) and not math.isfinite(entry["default"]):
+        raise RecipeError(
+            str(Problem(f"parameters.{name}", "must be finite", entry["default"], "Write a number."))
+        )
     _check_keys(entry, _PARAMETER_KEYS, f"key of parameters.{name}")
     description = _text(entry, "description") if "description" in entry else ""
     return Parameter(name, entry["default"], description, entry["default"])

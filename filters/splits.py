@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..builder.dataset import LocalDataset, write_split
-from ..builder.manifest import Manifest
+from ..builder.errors import Problem, RecipeError
+from ..builder.manifest import RAW, Manifest
 from .engines import Engine, accepted_ids
 from .recipes import Recipe
 
@@ -14,8 +15,14 @@ def make_split(path: Path, recipe: Recipe, engine: Engine = "duckdb") -> Manifes
     """Write the rows that a recipe accepts as the split of its name, with its text, parameters and hash.
 
     Raises:
-        RecipeError, DataError: no dataset there, or the recipe cannot run. Nothing was changed.
+        RecipeError, DataError: no dataset there, the recipe cannot run, or it accepts nothing (`datasets`
+            loads no empty split). Nothing was changed.
         StorageError: the disk is full or not writable.
     """
-    ids = accepted_ids(LocalDataset.open(path), recipe, engine)
+    dataset = LocalDataset.open(path)
+    ids = accepted_ids(dataset, recipe, engine)
+    if not ids:
+        found = f"0 of {dataset.manifest.split(RAW).rows:,}"
+        fix = f"Check its parameters, and that its columns are filled: {', '.join(recipe.columns)}."
+        raise RecipeError(str(Problem(f"recipe {recipe.name}", "must accept at least one row", found, fix)))
     return write_split(path, recipe.name, ids, recipe.to_json())
