@@ -30,6 +30,7 @@ Data = Annotated[str, Parameter(help="A dataset: `PATH` or `REPO[@REVISION]`.")]
 DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
 IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
 Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
+Recipes = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Settings = Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)]
 
 app = App(
@@ -181,9 +182,7 @@ def recipes(name: str | None = None, *, show: Flag = False) -> None:
 
 
 @app.command
-def outcomes(
-    data: Data, *, recipe: tuple[str, ...] = ("f1_only", "f1_search"), annotator: str | None = None
-) -> None:
+def outcomes(data: Data, *, recipe: Recipes = ("f1_only", "f1_search"), annotator: str | None = None) -> None:
     """Compare recipes on a dataset: accept rate, and false positives against labels where there are any.
 
     Parameters

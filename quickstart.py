@@ -73,7 +73,9 @@ class _Quickstart:
         """The BM25 index over the world's passages."""
         folder = self.config.out / "index"
         with self.step("index") as said, counting("passages") as count:
-            built = build_index(str(self.config.out / "world" / CORPUS), folder, IndexConfig(), count)
+            built = build_index(
+                str(self.config.out / "world" / CORPUS), folder, IndexConfig(name="demo-world"), count
+            )
             said.append(f"{'reused' if built.reused else 'built'}: {built.manifest.passages:,} passages")
         return TantivyRetriever.open(folder)
 
@@ -160,6 +162,6 @@ def _show(this: _Quickstart, seconds: float) -> None:
     for line in (
         f"trajset filter {folder} --recipe f1_search --set min_f1=0.9",
         f"trajset info {folder}",
-        f"python -c 'from datasets import load_dataset; print(load_dataset(\"{folder}\", split=\"f1_search\"))'",
+        f'python -c \'from datasets import load_dataset; print(load_dataset("{folder}", split="f1_search"))\'',
     ):
         this.console.print(f"  {line}", highlight=False, soft_wrap=True)

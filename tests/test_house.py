@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = ["builder", "filters", "trainers", "eval", "dataset_cards"]
 """A stage may import itself and those before it."""
 
+FOLDERS = [*STAGES, "commands"]
+
 COMMANDS = sorted(name for name in app.resolved_commands() if not name.startswith("-"))
 
 
@@ -57,7 +59,7 @@ def test_the_import_check_sees_a_step_back(tmp_path: Path) -> None:
 
 
 def packages_on_disk() -> set[str]:
-    folders = (path.parent for stage in STAGES for path in (ROOT / stage).rglob("__init__.py"))
+    folders = (path.parent for stage in FOLDERS for path in (ROOT / stage).rglob("__init__.py"))
     return {"trajset", *(f"trajset.{'.'.join(folder.relative_to(ROOT).parts)}" for folder in folders)}
 
 
@@ -72,7 +74,7 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
     tracked = ["__init__.py", "cli.py", "quickstart.py", "py.typed"]
-    for stage in STAGES:
+    for stage in FOLDERS:
         files = (ROOT / stage).rglob("*")
         tracked += [
             str(path.relative_to(ROOT)) for path in files if path.suffix in {".py", ".toml", ".txt", ".jinja"}

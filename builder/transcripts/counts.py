@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from ..schema import Row, StopReason
 
-_COLUMNS = ("rows", "parsed", "unparsed", "answered", "never searched", "mean searches", "judged")
+_COLUMNS = ("rows", "not read", "answered", "no search", "mean searches", "judged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +64,19 @@ def count_rows(taken: Taken, rows: Sequence[Row], judged: int) -> FileCounts:
 
 def counts_table(counts: Iterable[FileCounts]) -> Table:
     """One line a file and, where some records could not be read, the reasons with their counts below it."""
-    table = Table(title="What came in", title_justify="left")
-    table.add_column("file", overflow="fold")
-    table.add_column("format")
+    table = Table(title="What came in", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("file: format", overflow="fold")
     for name in _COLUMNS:
         table.add_column(name, justify="right")
     for file in counts:
         table.add_row(*_cells(file))
         for reason, count in file.reasons:
-            table.add_row(escape(f"  {reason}"), "", "", "", str(count))
+            table.add_row(escape(f"  {reason}"), "", str(count))
     return table
 
 
 def _cells(file: FileCounts) -> tuple[str, ...]:
     mean = "-" if file.mean_searches is None else f"{file.mean_searches:.2f}"
-    numbers = (file.rows, file.parsed, file.rows - file.parsed, file.answered, file.never_searched)
+    numbers = (file.rows, file.rows - file.parsed, file.answered, file.never_searched)
     found = f"{file.taken.format} (found)" if file.taken.sniffed else file.taken.format
-    return (escape(file.taken.file), found, *map(str, numbers), mean, str(file.judged))
+    return (escape(f"{file.taken.file}: {found}"), *map(str, numbers), mean, str(file.judged))
