@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trajset
 from trajset.cli import app
+from trajset.filters.recipes import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ["builder", "filters", "trainers", "eval", "dataset_cards"]
@@ -103,6 +104,14 @@ def test_the_docs_name_no_command_that_does_not_exist() -> None:
     ]
     assert documented == sorted(documented)
     assert documented == COMMANDS
+
+
+def test_the_recipe_in_the_docs_is_one(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+    example = tmp_path / "short_and_right.toml"
+    example.write_text(text.split("```toml\n")[1].split("```")[0], "utf-8")
+    recipe = load_recipe(str(example)).bind({"most": "2"})
+    assert recipe.readable_sql == "em AND n_searches BETWEEN 1 AND 2"
 
 
 def test_the_public_names_are_these() -> None:
