@@ -1,0 +1,130 @@
+"""Real questions, real passages, a real vLLM server (docs/real-server.md). Runs with `pytest -m vllm`."""
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from trajset.builder.collect import Collected
+from trajset.builder.collect_run import run_collect
+from trajset.builder.config import CollectConfig, IndexConfig
+from trajset.builder.errors import ChatServerError
+from trajset.builder.retrieval.tantivy_index import build_index
+from trajset.builder.schema import Row, StopReason
+
+pytestmark = pytest.mark.vllm
+
+ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+OPTIONS = (
+    *("--served-model-name", "tiny-qwen3", "--host", "127.0.0.1", "--dtype", "float32"),
+    *("--max-model-len", "2048", "--max-num-seqs", "8", "--enforce-eager"),
+    *("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"),
+)
+START_S = 600
+
+
+@pytest.fixture(scope="module")
+def folder(shared_data: Path, tmp_path_factory) -> Path:
+    """A folder with an index of the real passages and a tiny model."""
+    tiny_model = pytest.importorskip("tiny_model", reason="needs the extra [train]")
+    made = tmp_path_factory.mktemp("real")
+    corpus = shared_data / "retrieval" / "hotpotqa_val500_corpus.jsonl.gz"
+    build_index(str(corpus), made / "index", IndexConfig())
+    tiny_model.make_tiny_qwen3(made / "model", tiny_model.texts_of(corpus))
+    return made
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    """The root of a running server."""
+    python = os.environ.get("TRAJSET_VLLM_PYTHON")
+    if not python:
+        pytest.skip("TRAJSET_VLLM_PYTHON does not name the python of an environment with vLLM")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    module = (
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(folder / "model"),
+        "--port",
+        str(port),
+    )
+    log = folder / "server.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [python, *module, *OPTIONS], env=os.environ | ENVIRONMENT, stdout=output, stderr=subprocess.STDOUT
+        ) as server,
+    ):
+        try:
+            _wait(f"http://127.0.0.1:{port}/health", server, log)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            server.terminate()
+
+
+def _wait(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=2)  # noqa: S310
+        except (urllib.error.URLError, OSError):
+            time.sleep(1)
+        else:
+            return
+    pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
+
+
+def config(shared_data: Path, folder: Path, url: str, **changes) -> CollectConfig:
+    settings = {
+        "questions": str(shared_data / "retrieval" / "hotpotqa_val500_bm25_results.csv.gz"),
+        "index": folder / "index",
+        "teacher": "tiny-qwen3",
+        "base_url": url,
+        "limit": 20,
+        "k": 2,
+        "max_tokens": 96,
+        "max_turns": 4,
+        "concurrency": 8,
+    }
+    return CollectConfig(**(settings | changes))
+
+
+def rows_of(collected: Collected) -> list[Row]:
+    assert collected.complete
+    return list(collected.rows())
+
+
+@pytest.mark.parametrize("grammar", ["tools", "tags"])
+def test_twenty_real_questions_give_twenty_rows(shared_data, folder, url, tmp_path, grammar, capsys):
+    rows = rows_of(run_collect(config(shared_data, folder, url, out=tmp_path / "out", grammar=grammar)))
+    reasons = Counter(row.outcome.stop_reason for row in rows)
+    with capsys.disabled():
+        searches = sum(row.search_use.n_searches for row in rows)
+        print(f"\n{grammar}: {dict(reasons)}, {searches} searches")  # noqa: T201
+    assert len(rows) == 20
+    assert StopReason.INFRASTRUCTURE not in reasons
+    assert all(row.cost.completion_tokens and row.search_use.n_turns for row in rows)
+    if grammar == "tools":
+        assert sum(row.search_use.n_searches for row in rows) > 0
+
+
+def test_a_wrong_model_name_lists_the_served_one(shared_data, folder, url, tmp_path):
+    wrong = config(shared_data, folder, url, out=tmp_path / "out", teacher="tiny-qwen")
+    with pytest.raises(ChatServerError, match=r"Did you mean 'tiny-qwen3'"):
+        run_collect(wrong)
+
+
+def test_a_context_too_small_for_the_question_is_not_the_models_fault(shared_data, folder, url, tmp_path):
+    full = config(shared_data, folder, url, out=tmp_path / "out", k=60, max_turns=3)
+    reasons = Counter(row.outcome.stop_reason for row in rows_of(run_collect(full)))
+    assert reasons[StopReason.TOKEN_LIMIT] > 0
+    assert StopReason.INFRASTRUCTURE not in reasons

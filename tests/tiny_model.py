@@ -1,0 +1,132 @@
+"""A tiny Qwen3 made on the spot, for a real server to serve: real architecture, real chat template, no sense.
+
+A few dozen training steps teach it the form of a search and of an answer, nothing else, so that the server's
+tool-call parser has something to parse.
+
+    python tests/tiny_model.py CORPUS.jsonl.gz FOLDER
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import sys
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, render_turn
+from trajset.builder.schema import Hit, Passage, SearchCall
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+MARKUP = [
+    *("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
+    *("<tools>", "</tools>"),
+]
+QUERIES = ("film director", "river in Norway", "founder of the company", "album of the band")
+WORDS = ("the", "film", "river", "company", "which", "was", "made", "in", "a", "country", "when", "old")
+ANSWERS = ("Oslo", "yes", "no", "a river", "1984")
+
+
+def make_tiny_qwen3(folder: Path, texts: Iterable[str], steps: int = 120, seed: int = 0) -> Path:
+    """Train a tokenizer on the texts and a model of about 0.4 M parameters on forms; save both."""
+    torch.manual_seed(seed)
+    tokenizer = _tokenizer([*texts, _rendered_text(random.Random(seed))])
+    model = Qwen3ForCausalLM(_config(tokenizer))
+    _school(model, tokenizer, steps, random.Random(seed))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def texts_of(corpus: Path) -> list[str]:
+    """The texts of a gzipped JSONL corpus."""
+    with gzip.open(corpus, "rt", encoding="utf-8") as lines:
+        return [json.loads(line)["text"] for line in lines]
+
+
+def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    bpe.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=2048, initial_alphabet=alphabet))
+    bpe.add_special_tokens(SPECIAL)
+    bpe.add_tokens(MARKUP)
+    template = files("trl").joinpath("chat_templates/qwen3.jinja").read_text("utf-8")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=template
+    )
+
+
+def _config(tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
+    return Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=32,  # the smallest that vLLM serves on a CPU
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _school(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, steps: int, draw: random.Random
+) -> None:
+    """Next-token training on made-up conversations, with the loss on what the assistant says."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    start = tokenizer("<|im_start|>assistant\n")["input_ids"]
+    for _ in range(steps):
+        ids = torch.tensor([_encoded(tokenizer, draw)])
+        loss = model(input_ids=ids, labels=_labels(ids, start, tokenizer.eos_token_id)).loss
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+
+def _labels(ids: torch.Tensor, start: list[int], end: int) -> torch.Tensor:
+    """The ids after each `start` up to and with the next `end`, -100 elsewhere."""
+    labels, row, inside = torch.full_like(ids, -100), ids[0].tolist(), False
+    for place, token in enumerate(row):
+        if inside:
+            labels[0, place] = token
+        inside = (inside and token != end) or row[max(0, place + 1 - len(start)) : place + 1] == start
+    return labels
+
+
+def _encoded(tokenizer: PreTrainedTokenizerFast, draw: random.Random) -> list[int]:
+    prompt = load_prompt("always_search", "tools")
+    text = tokenizer.apply_chat_template(_conversation(draw), tools=list(prompt.tools), tokenize=False)
+    return tokenizer(str(text))["input_ids"]
+
+
+def _conversation(draw: random.Random) -> list[dict[str, Any]]:
+    query, answer = draw.choice(QUERIES), draw.choice(ANSWERS)
+    passage = Passage("p", "A page", " ".join(draw.choices(WORDS, k=30)))
+    call = render_turn(Turn("", "", (Call("search", {"query": query}),)), "tools")
+    found = observation_text(SearchCall(query, (Hit(passage, 1.0),)))
+    return [
+        {"role": "system", "content": load_prompt("always_search", "tools").text},
+        {"role": "user", "content": " ".join(draw.choices(WORDS, k=draw.randint(4, 12)))},
+        {"role": "assistant", "content": "", "tool_calls": list(call.tool_calls or ())},
+        {"role": "tool", "content": found},
+        {"role": "assistant", "content": f"<answer>{answer}</answer>"},
+    ]
+
+
+def _rendered_text(draw: random.Random) -> str:
+    return "\n".join(str(message) for message in _conversation(draw))
+
+
+if __name__ == "__main__":
+    make_tiny_qwen3(Path(sys.argv[2]), texts_of(Path(sys.argv[1])))
