@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from huggingface_hub import metadata_load
 
 from ..builder.errors import DataError, Problem, unknown
@@ -20,6 +21,7 @@ from ..builder.errors import DataError, Problem, unknown
 HEAD_KEY = "trajset"
 
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+_REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]+)?|code|multilingual")
 
 
@@ -61,11 +63,19 @@ def about_in_card(readme: Path) -> About | None:
     Raises:
         DataError: the entry has an unknown key or a bad value.
     """
-    head = metadata_load(readme) if readme.is_file() else None
-    entry: object = (head or {}).get(HEAD_KEY)
+    entry: object = _head(readme).get(HEAD_KEY)
     if not isinstance(entry, dict):
         return None
     return _about(cast("dict[str, Any]", entry), f"{readme}: {HEAD_KEY}")
+
+
+def _head(readme: Path) -> dict[str, Any]:
+    try:
+        return (metadata_load(readme) if readme.is_file() else None) or {}
+    except (ValueError, yaml.YAMLError) as error:
+        fix = "Mend or delete the file."
+        problem = Problem(f"{readme}: the head between ---", "must be a YAML mapping", str(error), fix)
+        raise DataError(str(problem)) from error
 
 
 def _about(fields: Mapping[str, Any], source: str) -> About:
@@ -73,8 +83,9 @@ def _about(fields: Mapping[str, Any], source: str) -> About:
         if name not in _FIELDS:
             raise DataError(str(unknown(f"{source}: key", name, _FIELDS)))
     texts = {name: _text(source, name, value) for name, value in fields.items() if name != "language"}
-    about = About(**texts, language=_languages(source, fields.get("language", ())))
+    about = About(**texts, language=_languages(source, fields.get("language", [])))
     _check("licence", about.licence, _LICENCE, "Write the Hub's identifier, as mit or cc-by-4.0.", source)
+    _check("repo", about.repo, _REPO, "Write NAME/DATASET.", source)
     for language in about.language:
         _check("language", language, _LANGUAGE, "Write an ISO 639 code, as en.", source)
     return about
@@ -88,9 +99,8 @@ def _text(source: str, name: str, value: object) -> str:
 
 
 def _languages(source: str, value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(_text(source, "language", entry) for entry in cast("list[object]", value))
+    entries = cast("list[object]", value) if isinstance(value, list) else [value]
+    return tuple(_text(source, "language", entry) for entry in entries)
 
 
 def _check(name: str, value: str | None, form: re.Pattern[str], fix: str, source: str) -> None:

@@ -27,7 +27,7 @@ def _scores(facts: Facts) -> Iterator[str]:
     if unscored := facts.unknown("f1"):
         yield (
             f"{_rows(unscored, facts)} unscored: the rollout broke, the source could not be read, or no gold "
-            "answer is known. No recipe that needs `f1` accepts them."
+            "answer is known. `f1_only` and `f1_search` do not accept them."
         )
     if facts.measures["f1"].known:
         yield (

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from ..builder.manifest import Manifest
 from .about import About
 
+_FROM_HUB = ("from datasets import load_dataset",)
+_FROM_FOLDER = (
+    "from pathlib import Path",
+    "",
+    "from datasets import load_dataset",
+    "",
+    "# Run in the folder of the dataset; from the Hub, give the name of the repository instead.",
+    "folder = str(Path.cwd())",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Loading:
@@ -20,30 +30,25 @@ class Loading:
 def loading(manifest: Manifest, about: About) -> Loading:
     """Code for the last split, from the Hub where the owner named the repository, else from the folder."""
     split = manifest.splits[-1].name
-    source, root = (about.repo, f"hf://datasets/{about.repo}") if about.repo else (".", ".")
     return Loading(
-        datasets=_datasets(manifest, source, split),
-        frames=_frames(root, split),
+        datasets=_datasets(manifest, about.repo, split),
+        frames=_frames(f"hf://datasets/{about.repo}/data" if about.repo else "data", split),
         pull=f"trajset pull {about.repo} my-folder" if about.repo else None,
     )
 
 
-def _datasets(manifest: Manifest, source: str, split: str) -> str:
-    lines = ["from datasets import load_dataset", ""]
-    if source == ".":
-        lines.append('# "." is this folder; from the Hub, give the name of the repository instead.')
-    lines.append(f'rows = load_dataset("{source}", split="{split}")')
+def _datasets(manifest: Manifest, repo: str | None, split: str) -> str:
+    source = f'"{repo}"' if repo else "folder"
+    lines = [f'rows = load_dataset({source}, split="{split}")']
     sides = {"judgements": manifest.judgements, "labels": manifest.labels}
     lines += [
-        f'{name} = load_dataset("{source}", "{name}", split="train")'
-        for name, files in sides.items()
-        if files
+        f'{name} = load_dataset({source}, "{name}", split="train")' for name, files in sides.items() if files
     ]
-    return "\n".join(lines)
+    return "\n".join([*(_FROM_HUB if repo else _FROM_FOLDER), "", *lines])
 
 
 def _frames(root: str, split: str) -> str:
-    pattern = f"{root}/data/{split}-*.parquet"
+    pattern = f"{root}/{split}-*.parquet"
     return "\n".join(
         [
             "import duckdb",
