@@ -26,7 +26,7 @@ from .recipes import Recipe
 UNKNOWN = "–"
 """Printed where there is nothing to count."""
 
-_HEADINGS = ("kept", "of all", "un-\nscored", "FDR", "FPR", "good\nkept", "mean\nF1", "mean\nsearches")
+_HEADINGS = ("kept", "of all", "un-\nscored", "FDR", "FPR", "good\nkept", "mean\nF1", "mean\nsearch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Outcome:
     """What one recipe does with the raw rows.
 
     A row is scored where the predicate is true or false; null means that something it needs is unknown.
-    `mean_f1` and `mean_searches` are over the accepted rows. `audit` is None without labels.
+    `mean_f1` and `mean_searches` are over the accepted rows. `audit` is None without labels, or
+    where no row is scored; it counts unscored rows as not accepted.
     """
 
     recipe: str
@@ -101,7 +102,13 @@ class Outcomes:
 
     def table(self) -> Table:
         """For the terminal."""
-        table = Table(box=SIMPLE_HEAD, caption=self._caption(), caption_justify="left")
+        table = Table(
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            collapse_padding=True,
+            caption=self._caption(),
+            caption_justify="left",
+        )
         table.add_column("recipe", no_wrap=True)
         for heading in _HEADINGS:
             table.add_column(heading, justify="right")
@@ -187,7 +194,7 @@ def _outcome(frame: pl.DataFrame, recipe: str, labels: Sequence[Label]) -> Outco
         accepted=kept.height,
         mean_f1=_mean(kept["f1"]),
         mean_searches=_mean(kept["n_searches"]),
-        audit=audit(labels, frozenset(kept["id"])) if labels else None,
+        audit=audit(labels, frozenset(kept["id"])) if labels and verdict.count() else None,
     )
 
 
