@@ -12,7 +12,10 @@ import polars as pl
 from . import scoring
 from .schema import StopReason
 
-_PLAIN = r"[^\x20-\x7e\t\n\r\x{a0}\x{c0}-\x{12f}\x{131}-\x{24f}\x{400}-\x{481}\x{48a}-\x{52f}\x{2013}\x{2014}\x{2018}-\x{201d}\x{2026}]"
+_PLAIN = (
+    r"[^\x20-\x7e\t\n\r\x{a0}\x{c0}-\x{12f}\x{131}-\x{24f}"  # ASCII, Latin
+    r"\x{400}-\x{481}\x{48a}-\x{52f}\x{2013}\x{2014}\x{2018}-\x{201d}\x{2026}]"  # Cyrillic, typographic
+)
 _PUNCTUATION = r"[!-/:-@\[-`{-~]"
 _ARTICLES_AND_SPACE = r"(?:\s|\b(?:a|an|the)\b)+"
 _COMPLETED = [str(reason) for reason in StopReason if reason.completed]
@@ -20,7 +23,7 @@ _SCORES = {"f1": pl.Float64, "em": pl.Boolean, "cover_match": pl.Boolean}
 
 
 def score_table(table: pl.DataFrame) -> pl.DataFrame:
-    """Columns `f1`, `em`, `cover_match` for the columns `answer`, `gold_answers`, `stop_reason`, in row order.
+    """`f1`, `em`, `cover_match` for the columns `answer`, `gold_answers`, `stop_reason`, in row order.
 
     Null where the rollout did not complete or has no gold answer; no answer scores 0, as in `score_answer`.
     """

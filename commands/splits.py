@@ -39,7 +39,10 @@ def filter_dataset(folder: Path, choice: Choice, console: Console) -> None:
     write_card(folder)
     kept, rows = manifest.split(recipe.name).rows, manifest.split("raw").rows
     share = f" ({kept / rows:.1%})" if rows else ""
-    console.print(f"{folder}:{recipe.name} holds {kept:,} of {rows:,} rows{share}: {recipe.readable_sql}", soft_wrap=True)
+    console.print(
+        f"{folder}:{recipe.name} holds {kept:,} of {rows:,} rows{share}: {recipe.readable_sql}",
+        soft_wrap=True,
+    )
 
 
 def show_recipes(name: str | None, show: bool, console: Console) -> None:
