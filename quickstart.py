@@ -162,6 +162,7 @@ def _show(this: _Quickstart, seconds: float) -> None:
     for line in (
         f"trajset filter {folder} --recipe f1_search --set min_f1=0.9",
         f"trajset info {folder}",
-        f'python -c \'from datasets import load_dataset; print(load_dataset("{folder}", split="f1_search"))\'',
+        "python -c 'from datasets import load_dataset; "
+        f'print(load_dataset("{folder}", split="f1_search"))\'',
     ):
         this.console.print(f"  {line}", highlight=False, soft_wrap=True)

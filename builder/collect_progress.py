@@ -14,7 +14,7 @@ from .schema import StopReason
 
 @contextmanager
 def shown_progress(console: Console) -> Generator[Report]:
-    """A bar with rate, remaining time, mean searches and what ended otherwise than with an answer."""
+    """On a terminal, a bar with rate, remaining time, mean searches and what ended otherwise than with an answer."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -23,7 +23,7 @@ def shown_progress(console: Console) -> Generator[Report]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[details]}"),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("collecting", total=None, rate="", details="")
         started = progress.get_time()
 
