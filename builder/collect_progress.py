@@ -14,7 +14,7 @@ from .schema import StopReason
 
 @contextmanager
 def shown_progress(console: Console) -> Generator[Report]:
-    """On a terminal, a bar with rate, remaining time, mean searches and what ended otherwise than with an answer."""
+    """On a terminal, a bar: rate, time left, mean searches, and what ended otherwise than with an answer."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
