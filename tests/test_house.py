@@ -74,7 +74,7 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
-    tracked = ["__init__.py", "cli.py", "quickstart.py", "py.typed"]
+    tracked = ["__init__.py", "__main__.py", "cli.py", "quickstart.py", "py.typed"]
     for stage in FOLDERS:
         files = (ROOT / stage).rglob("*")
         tracked += [

@@ -1,0 +1,5 @@
+"""`python -m trajset`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,67 @@
+"""The quickstart as a newcomer runs it: it ends, README shows what it prints, a second run reuses it all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from trajset.builder.dataset import LocalDataset
+from trajset.filters.engines import accepted_ids
+from trajset.filters.outcomes import Outcome, outcomes
+from trajset.filters.recipes import load_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = ("f1_only", "f1_search")
+
+
+def quickstart(out: Path) -> str:
+    command = [sys.executable, "-m", "trajset", "quickstart", "--out", str(out)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quickstart")
+    assert "2,000 rows, 2,000 exact labels" in quickstart(folder)
+    return folder
+
+
+def test_a_second_run_reuses_everything(out: Path) -> None:
+    manifest = (out / "dataset" / "manifest.json").read_bytes()
+    shown = quickstart(out)
+    assert "world        reused" in shown
+    assert "index        reused" in shown
+    assert "trajectories reused" in shown
+    assert (out / "dataset" / "manifest.json").read_bytes() == manifest
+
+
+def test_other_settings_in_the_same_folder_are_refused(out: Path) -> None:
+    command = [sys.executable, "-m", "trajset", "quickstart", "--out", str(out), "--known", "0.9"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "teacher_revision" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_the_readme_shows_what_the_quickstart_gives(out: Path) -> None:
+    found = outcomes(LocalDataset.open(out / "dataset"), [load_recipe(name) for name in RECIPES])
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for outcome in found.outcomes:
+        assert readme_cells(outcome) in readme
+
+
+def readme_cells(outcome: Outcome) -> str:
+    audit = outcome.audit
+    assert audit is not None
+    assert audit.labelled == 2000
+    shares = (outcome.accept_rate, audit.fdr, audit.fpr, audit.recall)
+    return " | ".join(f"{share:.1%}" for share in shares if share is not None)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_both_engines_accept_the_same_rows(out: Path, name: str) -> None:
+    dataset, recipe = LocalDataset.open(out / "dataset"), load_recipe(name)
+    ids = accepted_ids(dataset, recipe, "duckdb")
+    assert ids == accepted_ids(dataset, recipe, "polars")
+    assert ids == dataset.ids(name)
+    assert 0 < len(ids) < 2000
