@@ -1,6 +1,7 @@
 """The rules of the house: import direction, a complete wheel, documented commands, exact public names."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -112,6 +113,16 @@ def test_the_recipe_in_the_docs_is_one(tmp_path: Path) -> None:
     example.write_text(text.split("```toml\n")[1].split("```")[0], "utf-8")
     recipe = load_recipe(str(example)).bind({"most": "2"})
     assert recipe.readable_sql == "em AND n_searches BETWEEN 1 AND 2"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "design").glob("*.md")), ids=lambda page: page.stem)
+def test_the_tests_that_guard_a_decision_exist(page: Path) -> None:
+    named = set(re.findall(r"\b(test_\w+)(?:`|::)", page.read_text("utf-8")))
+    defined = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        defined |= set(re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE))
+    assert named
+    assert named <= defined
 
 
 def test_the_public_names_are_these() -> None:
