@@ -4,9 +4,9 @@
     judgements/*.parquet        labels/*.parquet
 
 A write stages everything under hidden names, checks it, and only then touches what is there: the manifest
-first forgets what is about to change, the files get their names, and the manifest is written last. A crash
-leaves either the old dataset, or one without the part that was being replaced, and hidden files that the next
-write removes.
+first forgets what is about to change, its files go, the new ones get their names, and the manifest is written
+last. A crash leaves either the old dataset, or one without the part that was being replaced, and hidden files
+that the next write removes. Writers wait for each other (`locks`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from datasets import Features
 
 from .errors import DataError, Problem, unknown
 from .identity import content_hash, file_hash
-from .layout import README, RECIPES, complete
+from .layout import README, RECIPES, complete, forget
+from .locks import writing
 from .manifest import (
     MANIFEST,
     RAW,
@@ -38,7 +39,7 @@ from .manifest import (
     without_split,
 )
 from .schema import ARROW_SCHEMA, COLUMNS, FEATURES, JsonObject, Judgement, Label, Row, features_of
-from .shards import Staged, discard_staged, place, stage, storage
+from .shards import Staged, discard_staged, place, stage
 from .table import conform, empty_table, items_from_table, rows_from_table, table_from_items, table_from_rows
 from .upstream import read_upstream
 from .verdicts import with_verdicts
@@ -165,10 +166,9 @@ def write_dataset(path: Path, tables: Tables, made: MadeBy) -> Manifest:
             judge, a value its column cannot hold. What was there before is untouched.
         StorageError: the disk is full or not writable.
     """
-    with _clean_stage(path):
+    with writing(path), _clean_stage(path):
         staged = _stage_tables(path, tables)
-        with storage(path):
-            (path / MANIFEST).unlink(missing_ok=True)
+        forget(path)
         raw, judgements, labels = (place(path, table) for table in staged)
         upstream = read_upstream(path)
         manifest = new_manifest(made, (Split(RAW, raw),), str(upstream) if upstream else None)
@@ -187,12 +187,12 @@ def write_split(path: Path, split: str, ids: Collection[str], recipe: JsonObject
         StorageError: the disk is full or not writable.
     """
     check_split_name(split)
-    dataset = LocalDataset.open(path)
-    with _clean_stage(path):
+    read_manifest(path)
+    with writing(path), _clean_stage(path):
+        dataset = LocalDataset.open(path)
         staged = stage(path / "data", split, ARROW_SCHEMA, _selected(dataset, frozenset(ids)))
         others = without_split(dataset.manifest, split)
-        if others != dataset.manifest:
-            complete(path, others)
+        complete(path, others)
         hashed = {"hash": content_hash(recipe)} | recipe
         added = Split(split, place(path, staged), hashed)
         manifest = dataclasses.replace(others, splits=(*others.splits, added))
@@ -208,10 +208,12 @@ def remove_split(path: Path, split: str) -> Manifest:
         StorageError: the disk is not writable.
     """
     check_split_name(split)
-    manifest = read_manifest(path)
-    manifest.split(split)
-    manifest = without_split(manifest, split)
-    complete(path, manifest)
+    read_manifest(path)
+    with writing(path):
+        manifest = read_manifest(path)
+        manifest.split(split)
+        manifest = without_split(manifest, split)
+        complete(path, manifest)
     return manifest
 
 

@@ -26,10 +26,11 @@ from .errors import ConcurrentPublishError, DataError, HubError, Problem
 from .hub_client import THE_HUB, TRY_AGAIN, HubSite, hub_errors
 from .identity import file_hash
 from .layout import FOLDERS, README, RECIPES
+from .locks import writing
 from .manifest import MANIFEST, RAW, Manifest, manifest_json, read_manifest, side_tables
 from .refs import DatasetRef, open_ref
 from .shards import storage, write_file
-from .upstream import Upstream, read_upstream, write_upstream
+from .upstream import OWN_FOLDER, Upstream, read_upstream, write_upstream
 
 _TAG = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _MADE_BY_THE_HUB = frozenset({".gitattributes"})
@@ -98,9 +99,10 @@ def publish(path: Path, repo: str, tag: str, private: bool = False, site: HubSit
             In all cases the repository is as it was.
     """
     _check_tag(tag)
-    dataset = LocalDataset.open(path)
-    dataset.verify()
-    with hub_errors(repo):
+    LocalDataset.open(path)
+    with writing(path), hub_errors(repo):
+        dataset = LocalDataset.open(path)
+        dataset.verify()
         remote = _remote(site.api(), repo, private)
         plan = _plan(path, dataset.manifest, remote.files)
         if tag in remote.tags and (plan.changes or remote.tags[tag] != remote.head):
@@ -223,7 +225,7 @@ def pull(ref: DatasetRef, out: Path, site: HubSite = THE_HUB) -> LocalDataset:
 
     Raises:
         DataError: the reference is no Hub repository or names a split, its revision does not exist, or `out`
-            holds something else. An interrupted pull is picked up.
+            holds something else, changes to this version among it. An interrupted pull is picked up.
         HubError: the repository does not exist, needs a login, or the Hub cannot be reached.
         StorageError: the disk is full or not writable.
     """
@@ -234,24 +236,35 @@ def pull(ref: DatasetRef, out: Path, site: HubSite = THE_HUB) -> LocalDataset:
         )
     source = open_ref(ref, site)
     upstream = Upstream(ref.repo, str(source.revision))
-    if out.exists() and any(out.iterdir()) and read_upstream(out) != upstream:
-        fix = "Name an empty folder, or one that does not exist yet."
-        raise DataError(str(Problem("out", "must be empty or hold this very version", str(out), fix)))
-    write_upstream(out, upstream)
-    _copy(source, out)
+    _check_target(out, upstream, source.manifest)
+    with writing(out):
+        write_upstream(out, upstream)
+        _copy(source, out)
     pulled = LocalDataset.open(out, source.revision)
     pulled.verify()
     return pulled
 
 
+def _check_target(out: Path, upstream: Upstream, manifest: Manifest) -> None:
+    """Refuse a folder with anything in it that a pull of this version would write over."""
+    if not out.exists() or {item.name for item in out.iterdir()} <= {OWN_FOLDER}:
+        return
+    fix = "Name an empty folder, or one that does not exist yet."
+    if read_upstream(out) != upstream:
+        raise DataError(str(Problem("out", "must be empty or hold this very version", str(out), fix)))
+    if (out / MANIFEST).is_file() and read_manifest(out) != manifest:
+        raise DataError(str(Problem("out", "must hold no changes to this version", str(out), fix)))
+
+
 def _copy(source: LocalDataset, out: Path) -> None:
-    """Copy all files, the manifest last."""
-    names = [*(shard.path for shard in source.manifest.shards), README, RECIPES, MANIFEST]
+    """Copy all files, the manifest last and in one step."""
+    names = [*(shard.path for shard in source.manifest.shards), README, RECIPES]
     with storage(out):
         for name in names:
             target = out / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source.path / name, target)
+    write_file(out / MANIFEST, (source.path / MANIFEST).read_bytes())
 
 
 def versions(repo: str, site: HubSite = THE_HUB) -> list[Version]:

@@ -41,6 +41,20 @@ def complete(folder: Path, manifest: Manifest) -> None:
                 file.unlink()
 
 
+def forget(folder: Path) -> None:
+    """Take away the manifest, then every shard: from here on the folder is no dataset, to nobody.
+
+    Whoever finds shards by their names alone, as `load_dataset` does, must not find old ones beside new ones.
+
+    Raises:
+        StorageError: the disk is not writable.
+    """
+    with storage(folder):
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for file in _shard_files(folder):
+            file.unlink()
+
+
 def _shard_files(folder: Path) -> list[Path]:
     return [file for name in FOLDERS for file in (folder / name).glob("*") if _SHARD.fullmatch(file.name)]
 

@@ -22,6 +22,9 @@ MANIFEST = "manifest.json"
 RAW = "raw"
 """The split that holds every row; all others are cut from it."""
 
+_SHARD_PATH = re.compile(r"(data|judgements|labels)/[\w.]+-\d{5}-of-\d{5}\.parquet", re.ASCII)
+"""A manifest may come from a stranger: no path in it may lead out of the dataset's own folders."""
+
 _SPLIT_NAME = re.compile(r"\w+(\.\w+)*", re.ASCII)
 _RESERVED = (RAW, "all")
 _LIBRARIES = ("trajset", "datasets", "huggingface_hub", "pyarrow", "duckdb", "polars")
@@ -139,7 +142,8 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a dataset folder.
 
     Raises:
-        DataError: no such folder, no manifest in it, or one that cannot be read.
+        DataError: no such folder, no manifest in it, or one that cannot be read or names other files than
+            shards.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -152,7 +156,19 @@ def read_manifest(folder: Path) -> Manifest:
         rule = f"must be {SCHEMA_VERSION!r}, the row schema that this trajset reads"
         fix = "Install the trajset named under `versions` in the manifest, or make the dataset anew."
         raise DataError(str(Problem(f"{path}: schema_version", rule, manifest.schema_version, fix)))
+    _check_names(path, manifest)
     return manifest
+
+
+def _check_names(path: Path, manifest: Manifest) -> None:
+    fix = "Do not use this dataset; make or pull it anew."
+    for shard in manifest.shards:
+        if not _SHARD_PATH.fullmatch(shard.path):
+            rule = "must be a shard in one of the dataset's folders"
+            raise DataError(str(Problem(f"{path}: shard", rule, shard.path, fix)))
+    for split in manifest.splits:
+        if split.name != RAW:
+            check_split_name(split.name)
 
 
 def _no_manifest(folder: Path) -> Problem:

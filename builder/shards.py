@@ -124,7 +124,7 @@ def _parquet_writer(file: Any, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 def place(root: Path, staged: Staged) -> tuple[Shard, ...]:
-    """Give the staged files their final names; older files of the same table that are left over go.
+    """Give the staged files their final names. Older files of the same table must be gone.
 
     Raises:
         StorageError: the disk does not allow it.

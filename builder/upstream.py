@@ -11,7 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from .errors import DataError, Problem
 from .shards import write_file
 
-_FILE = ".trajset/origin.json"
+OWN_FOLDER = ".trajset"
+"""Folder within a dataset for what concerns this copy of it alone."""
+
+_FILE = f"{OWN_FOLDER}/origin.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 from ..builder.dataset import LocalDataset
 from ..builder.errors import DataError, Problem
 from ..builder.layout import README
+from ..builder.locks import writing
 from ..builder.manifest import card_configs
 from ..builder.schema import StopReason
 from ..builder.schema_docs import row_columns, table_columns
@@ -77,6 +78,12 @@ def write_card(path: Path, about: About | None = None) -> Path:
         DataError: no dataset there, or the README is not a card that was computed; nothing was changed.
         StorageError: the disk is full or not writable.
     """
+    LocalDataset.open(path)
+    with writing(path):
+        return _write_card(path, about)
+
+
+def _write_card(path: Path, about: About | None) -> Path:
     readme = path / README
     remembered = about_in_card(readme)
     if remembered is None and _has_own_text(readme):

@@ -2,7 +2,8 @@
 
 import dataclasses
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -226,6 +227,66 @@ def test_what_a_crash_left_is_removed_by_the_next_write(tmp_path: Path) -> None:
         "notes.txt",
         "raw-00000-of-00001.parquet",
     ]
+
+
+def test_two_filters_at_once_both_get_their_split(tmp_path: Path) -> None:
+    rows = write(tmp_path, 300)
+    names = [f"cut_{number}" for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda name: write_split(tmp_path, name, odd_ids(rows), RECIPE), names))
+    dataset = LocalDataset.open(tmp_path)
+    assert sorted(dataset.splits) == [*names, "raw"]
+    dataset.verify()
+
+
+def test_a_crash_never_leaves_old_shards_beside_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = write(tmp_path)
+    write_split(tmp_path, "odd", odd_ids(rows), RECIPE)
+    old = {file.name: file.read_bytes() for file in (tmp_path / "data").iterdir()}
+    (tmp_path / "data" / "raw-00001-of-00002.parquet").write_bytes(b"an older raw had two shards")
+    monkeypatch.setattr(Path, "replace", crash_after_raw(Path.replace))
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path, Tables([sample_row(9)], labels=[LABEL]), MADE)
+    found = {file.name: file.read_bytes() for file in (tmp_path / "data").iterdir()}
+    assert list(found) == ["raw-00000-of-00001.parquet"]
+    assert found["raw-00000-of-00001.parquet"] != old["raw-00000-of-00001.parquet"]
+    with pytest.raises(DataError, match="interrupted"):
+        LocalDataset.open(tmp_path)
+
+
+LABEL = Label(sample_row(9).id, "oracle", True, False, None, CREATED)
+
+
+def crash_after_raw(replace: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+    def replace_or_crash(source: Path, target: Path) -> Path:
+        if target.name.startswith("labels"):
+            raise KeyboardInterrupt
+        return replace(source, target)
+
+    return replace_or_crash
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret.parquet", "/etc/passwd", "data/../../x-00000-of-00001.parquet", "README.md"]
+)
+def test_a_manifest_from_a_stranger_names_nothing_but_shards(tmp_path: Path, path: str) -> None:
+    write(tmp_path)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("data/raw-00000-of-00001.parquet", path))
+    with pytest.raises(DataError, match="must be a shard in one of the dataset's folders"):
+        LocalDataset.open(tmp_path)
+
+
+def test_a_manifest_from_a_stranger_names_sound_splits(tmp_path: Path) -> None:
+    write_split(tmp_path, "odd", odd_ids(write(tmp_path)), RECIPE)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(
+        manifest.read_text().replace('"name": "odd",\n      "shards"', '"name": "../o",\n      "shards"')
+    )
+    with pytest.raises(DataError, match="ASCII letters"):
+        LocalDataset.open(tmp_path)
 
 
 def test_a_changed_file_is_found(tmp_path: Path) -> None:

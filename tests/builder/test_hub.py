@@ -271,3 +271,25 @@ def test_the_token_is_in_no_file_log_or_message(tmp_path: Path) -> None:
     texts = [path.read_bytes() for path in files] + list(hub.blobs.values()) + [output.encode()]
     texts += [json.dumps(commit.json()).encode() for commit in hub.repos["tester/secret"].commits.values()]
     assert not any(token.encode() in text for text in texts)
+
+
+def test_a_pull_does_not_write_over_changes_to_the_version(stub: StubSite, tmp_path: Path) -> None:
+    make(tmp_path / "data")
+    publish(tmp_path / "data", REPO, "v1.0.0", site=stub.site)
+    ref, folder = DatasetRef.parse(f"hf:{REPO}"), tmp_path / "mine"
+    pulled = pull(ref, folder, stub.site)
+    write_split(folder, "own_cut", pulled.ids()[:3], RECIPE)
+    with pytest.raises(DataError, match="must hold no changes"):
+        pull(ref, folder, stub.site)
+    assert "own_cut" in LocalDataset.open(folder).splits
+    LocalDataset.open(folder).verify()
+
+
+def test_an_interrupted_pull_is_picked_up(stub: StubSite, tmp_path: Path) -> None:
+    make(tmp_path / "data")
+    publish(tmp_path / "data", REPO, "v1.0.0", site=stub.site)
+    ref, folder = DatasetRef.parse(f"hf:{REPO}"), tmp_path / "mine"
+    whole = pull(ref, folder, stub.site)
+    (folder / "manifest.json").unlink()
+    whole.shards()[0].write_bytes(b"half")
+    pull(ref, folder, stub.site).verify()
