@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow.dataset as pads
 from rich.table import Table
 
 from .dataset import LocalDataset
@@ -98,8 +99,8 @@ def diff(before: LocalDataset, after: LocalDataset) -> DatasetDiff:
 def _register(connection: duckdb.DuckDBPyConnection, name: str, dataset: LocalDataset) -> None:
     """A view with the id and a 64-bit hash of every other column: rows are compared without their text."""
     hashes = ", ".join(f'hash("{column}") AS "{column}"' for column in COLUMNS if column != "id")
-    files = [str(file) for file in dataset.shards(RAW)]
-    connection.read_parquet(files).create_view(f"{name}_rows")
+    # Through pyarrow, which takes paths as they are; DuckDB would read `[old]` in one as a pattern.
+    connection.register(f"{name}_rows", pads.dataset([str(file) for file in dataset.shards(RAW)]))
     connection.execute(f"CREATE TEMP TABLE {name} AS SELECT id, {hashes} FROM {name}_rows")
 
 

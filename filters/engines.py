@@ -104,7 +104,8 @@ def _run_duckdb(shards: Sequence[Path], recipes: Sequence[Recipe]) -> pa.Table:
 
 def _run_polars(shards: Sequence[Path], recipes: Sequence[Recipe]) -> pa.Table:
     columns = [pl.sql_expr(recipe.sql).alias(recipe.name) for recipe in recipes]
-    return pl.scan_parquet(list(shards)).select("id", *columns).collect().to_arrow()
+    # A folder may be called `[old]`: the paths are no patterns.
+    return pl.scan_parquet(list(shards), glob=False).select("id", *columns).collect().to_arrow()
 
 
 _RUNNERS: dict[Engine, Callable[[Sequence[Path], Sequence[Recipe]], pa.Table]] = {

@@ -78,3 +78,9 @@ def test_a_null_is_not_the_same_as_a_value(tmp_path: Path, group: str, column: s
     found = diff(make(tmp_path / "one", rows), make(tmp_path / "two", changed))
     assert isinstance(found, DatasetDiff)
     assert (found.changed, found.columns) == ((rows[1].id,), {column: 1})
+
+
+def test_brackets_in_a_path_are_no_pattern(tmp_path: Path) -> None:
+    make(tmp_path / "a", rows_with(0, range(5)))
+    one = make(tmp_path / "[a]", rows_with(0))
+    assert len(diff(one, LocalDataset.open(tmp_path / "a")).removed) == 35

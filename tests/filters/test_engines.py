@@ -51,6 +51,16 @@ def test_ids_come_in_the_order_of_many_shards(tmp_path: Path, engine: Engine) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["[a]", "a*", "?", "it's", "{a,b}", 'q"', "x=1"])
+def test_paths_are_no_patterns(tmp_path: Path, engine: Engine, name: str) -> None:
+    for folder in (name, "a", "ab"):
+        (tmp_path / folder).mkdir()
+        pq.write_table(pa.table({"id": [folder], "f1": [1.0]}), tmp_path / folder / "raw.parquet")
+    table = verdicts([tmp_path / name / "raw.parquet"], [recipe("f1 > 0")], engine)
+    assert table.column("id").to_pylist() == [name]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_no_recipes_no_columns(make_dataset, engine: Engine) -> None:
     assert verdicts(make_dataset().shards(), [], engine).column_names == ["id"]
 
