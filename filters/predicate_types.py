@@ -173,6 +173,8 @@ def _operation(node: exp.Expr, names: Names) -> Kind:
         raise _refuse(node, "must keep to what both engines take alike", f"Usable: {ALLOWED}.")
     if isinstance(node, exp.Like) and not isinstance(node.expression, exp.Literal | exp.Placeholder):
         raise _refuse(node, "must use LIKE with a fixed pattern", "Write the pattern in quotes.")
+    if isinstance(node, exp.In) and not node.expressions:
+        raise _refuse(node, "must use IN with at least one value", "Write the values, as in hops IN (2, 3).")
     common = _common(node, _operands(node), names)
     if rule.takes is not None and common not in (rule.takes, Kind.NOTHING):
         raise _mismatch(node, f"needs {rule.takes}", common)

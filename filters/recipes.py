@@ -30,7 +30,9 @@ from .predicate_types import Kind
 from .predicates import Predicate, Value
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_RESERVED = frozenset({"raw", "all"})
+_RESERVED = ("raw", "all", "id")
+"""Splits with a meaning of their own, and the column beside which verdicts stand."""
+
 _KEYS = ("name", "title", "description", "predicate", "parameters")
 _PARAMETER_KEYS = ("default", "description")
 _KINDS = {bool: Kind.BOOLEAN, int: Kind.NUMBER, float: Kind.NUMBER, str: Kind.TEXT}
@@ -221,7 +223,7 @@ def _built(fields: JsonObject) -> Recipe:
 def _name(fields: JsonObject) -> str:
     name = _text(fields, "name")
     if not _NAME.fullmatch(name) or name in _RESERVED:
-        rule = "must be lower case letters, digits and _ (it names a split), and not 'raw' or 'all'"
+        rule = f"must be lower case letters, digits and _ (it names a split), and not one of {_RESERVED}"
         raise RecipeError(str(Problem("name", rule, name, "Choose another name.")))
     return name
 

@@ -55,6 +55,7 @@ def test_the_message_of_a_syntax_error_is_the_engines() -> None:
         ("-answer = 1", "needs a number, not text"),
         ("f1 LIKE 'a'", "needs values of one kind"),
         ("answer LIKE dataset", "must use LIKE with a fixed pattern"),
+        ("hops IN ()", "must use IN with at least one value"),
         ("f1 IS TRUE", "must be true or false here, not a number"),
         ("f1 IS 1", "IS"),
         ("CASE n_searches WHEN 1 THEN em END", "must write CASE with conditions"),
