@@ -15,7 +15,7 @@ from rich.console import Console
 from .builder.collect import Collected, collect
 from .builder.collect_job import CollectJob
 from .builder.collect_progress import shown_progress
-from .builder.config import IndexConfig, QuickstartConfig, config_values
+from .builder.config import IndexConfig, QuickstartConfig, published_values
 from .builder.dataset import LocalDataset, Tables, write_dataset
 from .builder.journal import FILE_NAME
 from .builder.manifest import MANIFEST, MadeBy
@@ -107,7 +107,7 @@ class _Quickstart:
         with self.step("dataset") as said:
             labels = list(oracle_labels(world, done.rows()))
             made = MadeBy(
-                "quickstart", datetime.now(UTC), config_values(self.config), {prompt.id: prompt.text}
+                "quickstart", datetime.now(UTC), published_values(self.config), {prompt.id: prompt.text}
             )
             write_dataset(self.dataset, Tables(done.rows(), labels=labels), made)
             said.append(f"written: {done.n_rows:,} rows, {len(labels):,} exact labels")
@@ -116,7 +116,7 @@ class _Quickstart:
         """Whether the dataset there was made with these settings."""
         if not (self.dataset / MANIFEST).is_file():
             return False
-        return LocalDataset.open(self.dataset).manifest.config == config_values(self.config)
+        return LocalDataset.open(self.dataset).manifest.config == published_values(self.config)
 
     def split(self) -> None:
         """The splits of the shipped F1 recipes, then the card."""

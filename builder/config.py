@@ -46,6 +46,25 @@ def config_values(config: Any) -> dict[str, Any]:
     return values
 
 
+_ONLY_HERE = frozenset({"out", "base-url", "api-key-env"})
+"""Options that say where something is and not what was made: they are not published."""
+_PATHS = frozenset({"questions", "index", "world", "gold"})
+"""Options that may hold a path, of which only the last part is published."""
+
+
+def published_values(config: Any) -> dict[str, Any]:
+    """`config_values` as a manifest shows them to everybody: nothing that only this machine understands."""
+    return {
+        name: _last_part(value) if name in _PATHS and isinstance(value, str) else value
+        for name, value in config_values(config).items()
+        if name not in _ONLY_HERE
+    }
+
+
+def _last_part(place: str) -> str:
+    return place if place.startswith("hf:") else Path(place).name
+
+
 def _toml(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)

@@ -11,7 +11,7 @@ from rich.console import Console
 from ..builder.collect import Collected
 from ..builder.collect_progress import shown_progress
 from ..builder.collect_run import run_collect
-from ..builder.config import CollectConfig, ImportConfig, config_values, save_config
+from ..builder.config import CollectConfig, ImportConfig, published_values, save_config
 from ..builder.dataset import Tables, write_dataset
 from ..builder.errors import ConfigError, Problem
 from ..builder.manifest import MANIFEST, MadeBy, Manifest
@@ -37,7 +37,7 @@ def collect_dataset(config: CollectConfig, console: Console) -> None:
 def write_collected(config: CollectConfig, done: Collected) -> Manifest:
     """The dataset and its card from what a run left in its journal."""
     prompt = load_prompt(config.policy, config.grammar)
-    made = MadeBy("collect", datetime.now(UTC), config_values(config), {prompt.id: prompt.text})
+    made = MadeBy("collect", datetime.now(UTC), published_values(config), {prompt.id: prompt.text})
     manifest = write_dataset(config.out, Tables(done.rows()), made)
     write_card(config.out)
     return manifest
@@ -55,7 +55,7 @@ def import_dataset(files: Sequence[Path], config: ImportConfig, console: Console
     imported = read_transcripts(files, config, datetime.now(UTC))
     config.out.mkdir(parents=True, exist_ok=True)
     save_config(config, config.out / "config.toml")
-    made = MadeBy("import", datetime.now(UTC), config_values(config))
+    made = MadeBy("import", datetime.now(UTC), published_values(config))
     manifest = write_dataset(config.out, Tables(imported.rows, imported.judgements), made)
     write_card(config.out)
     console.print(counts_table(imported.counts))
