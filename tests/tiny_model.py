@@ -12,7 +12,7 @@ import gzip
 import json
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,22 +23,24 @@ from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, r
 from trajset.builder.schema import Hit, Passage, SearchCall
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+Json = dict[str, Any]
+
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 MARKUP = [
     *("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
     *("<tools>", "</tools>"),
 ]
 QUERIES = ("film director", "river in Norway", "founder of the company", "album of the band")
-WORDS = ("the", "film", "river", "company", "which", "was", "made", "in", "a", "country", "when", "old")
 ANSWERS = ("Oslo", "yes", "no", "a river", "1984")
 
 
-def make_tiny_qwen3(folder: Path, texts: Iterable[str], steps: int = 120, seed: int = 0) -> Path:
+def make_tiny_qwen3(folder: Path, texts: Sequence[str], steps: int = 300, seed: int = 0) -> Path:
     """Train a tokenizer on the texts and a model of about 0.4 M parameters on forms; save both."""
     torch.manual_seed(seed)
-    tokenizer = _tokenizer([*texts, _rendered_text(random.Random(seed))])
+    lessons = [_conversation(random.Random(f"{seed} {step}"), texts) for step in range(steps)]
+    tokenizer = _tokenizer([*texts, *map(str, lessons)])
     model = Qwen3ForCausalLM(_config(tokenizer))
-    _school(model, tokenizer, steps, random.Random(seed))
+    _school(model, [_encoded(tokenizer, lesson) for lesson in lessons], tokenizer)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -81,16 +83,18 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
 
 
 def _school(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, steps: int, draw: random.Random
+    model: Qwen3ForCausalLM, lessons: Sequence[list[int]], tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    """Next-token training on made-up conversations, with the loss on what the assistant says."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    """Next-token training, one lesson a step, with the loss on what the assistant says."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=6e-3, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=6e-3, total_steps=len(lessons))
     start = tokenizer("<|im_start|>assistant\n")["input_ids"]
-    for _ in range(steps):
-        ids = torch.tensor([_encoded(tokenizer, draw)])
+    for lesson in lessons:
+        ids = torch.tensor([lesson])
         loss = model(input_ids=ids, labels=_labels(ids, start, tokenizer.eos_token_id)).loss
         loss.backward()
         optimiser.step()
+        schedule.step()
         optimiser.zero_grad()
 
 
@@ -104,28 +108,28 @@ def _labels(ids: torch.Tensor, start: list[int], end: int) -> torch.Tensor:
     return labels
 
 
-def _encoded(tokenizer: PreTrainedTokenizerFast, draw: random.Random) -> list[int]:
-    prompt = load_prompt("always_search", "tools")
-    text = tokenizer.apply_chat_template(_conversation(draw), tools=list(prompt.tools), tokenize=False)
-    return tokenizer(str(text))["input_ids"]
+def _encoded(tokenizer: PreTrainedTokenizerFast, lesson: list[Json]) -> list[int]:
+    tools = list(load_prompt("always_search", "tools").tools)
+    return tokenizer(str(tokenizer.apply_chat_template(lesson, tools=tools, tokenize=False)))["input_ids"]
 
 
-def _conversation(draw: random.Random) -> list[dict[str, Any]]:
+def _conversation(draw: random.Random, texts: Sequence[str]) -> list[Json]:
+    """A question and a passage made of the texts' words, a search that fits neither, an answer likewise."""
+    asked, found = draw.choice(texts).split(), draw.choice(texts)
     query, answer = draw.choice(QUERIES), draw.choice(ANSWERS)
-    passage = Passage("p", "A page", " ".join(draw.choices(WORDS, k=30)))
     call = render_turn(Turn("", "", (Call("search", {"query": query}),)), "tools")
-    found = observation_text(SearchCall(query, (Hit(passage, 1.0),)))
+    hits = (Hit(Passage("p", " ".join(found.split()[:3]), found[:300]), 1.0),)
     return [
         {"role": "system", "content": load_prompt("always_search", "tools").text},
-        {"role": "user", "content": " ".join(draw.choices(WORDS, k=draw.randint(4, 12)))},
-        {"role": "assistant", "content": "", "tool_calls": list(call.tool_calls or ())},
-        {"role": "tool", "content": found},
-        {"role": "assistant", "content": f"<answer>{answer}</answer>"},
+        {"role": "user", "content": " ".join(asked[: draw.randint(8, 20)]) + "?"},
+        _says("", "I have to search.") | {"tool_calls": list(call.tool_calls or ())},
+        {"role": "tool", "content": observation_text(SearchCall(query, hits))},
+        _says(f"<answer>{answer}</answer>", "Now I know."),
     ]
 
 
-def _rendered_text(draw: random.Random) -> str:
-    return "\n".join(str(message) for message in _conversation(draw))
+def _says(content: str, reasoning: str) -> Json:
+    return {"role": "assistant", "content": content, "reasoning_content": reasoning}
 
 
 if __name__ == "__main__":
