@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-from cyclopts.config import Toml
 from rich.console import Console
 
 from .builder.config import (
@@ -23,7 +22,7 @@ from .builder.config import (
     QuickstartConfig,
     WorldConfig,
 )
-from .commands.boundary import check_config, guarded, report_bug
+from .commands.boundary import guarded, options_from, report_bug
 
 Engine = Literal["duckdb", "polars"]
 Data = Annotated[str, Parameter(help="A dataset: `PATH` or `REPO[@REVISION]`.")]
@@ -300,9 +299,7 @@ def launch(
     """
 
     def command() -> None:
-        if config is not None:
-            check_config(config)
-            app.config = Toml(config, must_exist=True, use_commands_as_keys=False)
+        app.config = options_from(config) if config else None
         app(tokens, result_action="return_none")
 
     return guarded(command, debug=debug)

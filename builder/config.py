@@ -7,15 +7,28 @@ where the values come in (cyclopts); the config that ran is written beside the o
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
-Positive = Annotated[int, Parameter(validator=Number(gte=1))]
+
+def _whole(kind: object, tokens: Sequence[Token]) -> int:
+    """A whole number; cyclopts by itself would round 2.5 to 2."""
+    try:
+        return int(tokens[0].value)
+    except ValueError as error:
+        raise ValueError(f'"{tokens[0].value}" is no whole number') from error
+
+
+WHOLE = Parameter(converter=_whole)
+Positive = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
+Seed = Annotated[int, WHOLE, Parameter(validator=Number(gte=-(2**63), lt=2**63))]
+"""Seeds go into ids, which hold integers of 64 bits."""
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 Flag = Annotated[bool, Parameter(negative="")]
@@ -26,7 +39,7 @@ TranscriptFormat = Literal[
 
 
 def save_config(config: Any, path: Path) -> None:
-    """Write a config dataclass as TOML that `--config` reads back; options left at None are left out.
+    """Write a config dataclass as TOML that `--config` reads back; options at None by default are left out.
 
     Secrets are never fields of a config (the API key comes from the environment), so none is written.
     """
@@ -34,14 +47,14 @@ def save_config(config: Any, path: Path) -> None:
 
 
 def config_values(config: Any) -> dict[str, Any]:
-    """The options by name, paths as text, those at None left out. A config inside a config lays its options
-    beside the others."""
+    """The options by name: paths as text, those left at None left out, those set to it as "none". A config
+    inside a config lays its options beside the others."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
             values |= config_values(value)
-        elif value is not None:
+        elif value is not None or field.default is not None:
             values[field.name.replace("_", "-")] = _toml(value)
     return values
 
@@ -66,6 +79,8 @@ def _last_part(place: str) -> str:
 
 
 def _toml(value: Any) -> Any:
+    if value is None:
+        return "none"
     if isinstance(value, Path):
         return str(value)
     return [_toml(item) for item in value] if isinstance(value, tuple) else value
@@ -76,21 +91,21 @@ def _toml(value: Any) -> Any:
 class WorldConfig:
     """Settings of the demo world."""
 
-    entities: Annotated[int, Parameter(validator=Number(gte=50, lte=100_000))] = 3000
+    entities: Annotated[int, WHOLE, Parameter(validator=Number(gte=50, lte=100_000))] = 3000
     """Number of entities (people, places, films, companies, ...) in the generated encyclopedia."""
     questions: Positive = 2000
     """Number of questions to make; a smaller number gives the first of the same questions."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the world: the same seed, the same world."""
     lookalikes: Share = 0.25
     """Share of the entities named so that they can be mistaken for another."""
-    filler: Annotated[int, Parameter(validator=Number(gte=0, lte=4))] = 2
+    filler: Annotated[int, WHOLE, Parameter(validator=Number(gte=0, lte=4))] = 2
     """Most sentences per passage that state no fact that is ever asked."""
     one_hop: Share = 0.1
     """Share of the questions that need a single fact."""
     comparison: Share = 0.2
     """Share of the questions that compare two entities; the others are chains of 2 to `max_hops` facts."""
-    max_hops: Annotated[int, Parameter(validator=Number(gte=2, lte=4))] = 4
+    max_hops: Annotated[int, WHOLE, Parameter(validator=Number(gte=2, lte=4))] = 4
     """Most facts in a chain."""
 
 
@@ -169,7 +184,7 @@ class CollectConfig:
     top_p: Share = 0.95
     """Nucleus sampling mass."""
     top_k: int | None = 20
-    """Sample among the top k tokens only; sent to servers that take it (vLLM)."""
+    """Sample among the top k tokens only, where a server takes it (vLLM); `none` sends nothing of it."""
     max_tokens: Positive = 2048
     """Most tokens a model turn may have."""
     max_turns: Positive = 6
@@ -180,11 +195,11 @@ class CollectConfig:
     """Hard deadline of a rollout in seconds."""
     request_timeout: Seconds = 120.0
     """Longest wait for one reply in seconds."""
-    retries: Annotated[int, Parameter(validator=Number(gte=0))] = 4
+    retries: Annotated[int, WHOLE, Parameter(validator=Number(gte=0))] = 4
     """Retries of a request after 429, 5xx or a timeout, with backoff."""
     concurrency: Positive = 32
     """Rollouts under way at once."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the run."""
     resume: Flag = False
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""

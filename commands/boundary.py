@@ -9,7 +9,10 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from cyclopts import App, ArgumentCollection
+from cyclopts.config import Dict
 from rich.console import Console
 from rich.markup import escape
 
@@ -36,20 +39,34 @@ def guarded(command: Callable[[], object], *, debug: bool) -> int:
     return 0
 
 
-def check_config(path: Path) -> None:
-    """See that a config file is there and is TOML; its keys are checked against the command's options.
+def options_from(path: Path) -> Callable[..., None]:
+    """A TOML file as a source of options for whichever command runs; what it does not know is an error.
+
+    cyclopts' own reader of flat files leaves out keys that are also names of commands (`index`, `world`).
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it cannot be read, or is no TOML.
     """
+    values = _read_toml(path)
+
+    def fill(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        nested: dict[str, Any] = values
+        for command in reversed(commands):
+            nested = {command: nested}
+        Dict(nested, source=str(path))(app, commands, arguments)
+
+    return fill
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        problem = Problem("--config", "must name a TOML file", str(path), "Check the path.")
-        raise ConfigError(str(problem)) from error
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        rule = f"must name a TOML file that can be read ({error.strerror})"
+        raise ConfigError(str(Problem("--config", rule, str(path), "Check the path."))) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            str(Problem(str(path), f"must be TOML ({error})", str(path), "Mend it."))
+            str(Problem("--config", f"must be TOML ({error})", str(path), "Mend the file."))
         ) from error
 
 

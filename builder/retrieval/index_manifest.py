@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ ENGINE_FOLDER = "engine"
 INDEX_FORMAT = 1
 """Raised when the layout of the folder or of the engine's fields changes: older indexes must be rebuilt."""
 
-REBUILD = "Build it anew: trajset index CORPUS --out FOLDER."
+REBUILD = "Build it anew: trajset index CORPUS FOLDER."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def read_manifest(folder: Path) -> IndexManifest:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        fix = f"Check the path, or build one: trajset index CORPUS --out {folder}."
+        fix = f"Check the path, or build one: trajset index CORPUS {shlex.quote(str(folder))}"
         raise DataError(str(Problem("index", f"must be a folder with {MANIFEST}", str(folder), fix)))
     values = _values(path)
     if values.get("format") != INDEX_FORMAT:
