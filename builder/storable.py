@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cache
 from typing import Any, TypeVar, cast
 
 Value = TypeVar("Value")
@@ -33,6 +34,8 @@ def storable(value: Value) -> Value:
 
 
 def _storable(value: Any, depth: int) -> Any:
+    if value is None:
+        return None
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, int):
@@ -40,7 +43,7 @@ def _storable(value: Any, depth: int) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if depth > MAX_DEPTH:
-        return None if value is None else TOO_DEEP
+        return TOO_DEEP
     return _nested(value, depth + 1)
 
 
@@ -51,16 +54,19 @@ def _nested(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
         pairs = cast("dict[Any, Any]", value).items()
         return {_storable(_key(key), depth): _storable(item, depth) for key, item in pairs}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _fields(value, depth)
-    return value
+    names = _field_names(type(value))
+    return _fields(value, names, depth) if names else value
 
 
-def _fields(value: Any, depth: int) -> Any:
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Looked up once a type: this runs for every part of every row."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
+
+
+def _fields(value: Any, names: tuple[str, ...], depth: int) -> Any:
     changed = {
-        field.name: new
-        for field in dataclasses.fields(value)
-        if (new := _storable(old := getattr(value, field.name), depth)) is not old
+        name: new for name in names if (new := _storable(old := getattr(value, name), depth)) is not old
     }
     return dataclasses.replace(value, **changed) if changed else value
 
