@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
-from collections.abc import Generator
+import tomllib
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from .builder.collect import Collected, collect
 from .builder.collect_job import CollectJob
 from .builder.collect_progress import shown_progress
-from .builder.config import IndexConfig, QuickstartConfig, published_values
+from .builder.config import IndexConfig, QuickstartConfig, published_values, save_config
 from .builder.dataset import LocalDataset, Tables, write_dataset
+from .builder.errors import ConfigError, Problem
 from .builder.journal import FILE_NAME
 from .builder.manifest import MANIFEST, MadeBy
 from .builder.prompts import load_prompt
@@ -36,6 +40,16 @@ RECIPES = ("f1_only", "f1_search")
 _PASSAGES_PER_SEARCH = 5
 
 
+_LOAD = 'from datasets import load_dataset; print(load_dataset("{}", split="f1_search"))'
+RUN = "config.toml"
+"""The settings that a demo was begun with, in its folder."""
+
+
+def _deciding(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide what the rows will be."""
+    return {name: value for name, value in values.items() if name not in ("out", "concurrency")}
+
+
 @dataclass(frozen=True, slots=True)
 class _Quickstart:
     """One run: its settings, its folders, and where it prints a line per step."""
@@ -46,6 +60,27 @@ class _Quickstart:
     @property
     def dataset(self) -> Path:
         return self.config.out / "dataset"
+
+    def check_folder(self) -> None:
+        """See that the folder is free, or holds a demo with these settings, before anything is replaced.
+
+        Raises:
+            ConfigError: it was begun with other settings.
+        """
+        wanted, begun = _deciding(published_values(self.config)), self._begun_with()
+        if other := {name: value for name, value in begun.items() if wanted.get(name) != value}:
+            rule = "must be free, or hold a demo with the same settings"
+            listed = ", ".join(f"{name}={value}" for name, value in other.items())
+            fix = f"That one was begun with {listed}: set these, or name another --out."
+            raise ConfigError(str(Problem("--out", rule, str(self.config.out), fix)))
+
+    def _begun_with(self) -> dict[str, Any]:
+        file = self.config.out / RUN
+        try:
+            return _deciding(tomllib.loads(file.read_text("utf-8"))) if file.is_file() else {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            fix = "Delete the folder, or name another --out."
+            raise ConfigError(str(Problem(str(file), "must be TOML", str(error), fix))) from error
 
     @contextmanager
     def step(self, name: str) -> Generator[list[str]]:
@@ -116,7 +151,8 @@ class _Quickstart:
         """Whether the dataset there was made with these settings."""
         if not (self.dataset / MANIFEST).is_file():
             return False
-        return LocalDataset.open(self.dataset).manifest.config == published_values(self.config)
+        made_with = LocalDataset.open(self.dataset).manifest.config
+        return _deciding(made_with) == _deciding(published_values(self.config))
 
     def split(self) -> None:
         """The splits of the shipped F1 recipes, then the card."""
@@ -126,7 +162,7 @@ class _Quickstart:
                 if present.get(recipe.name, {}).get("hash") != recipe.hash:
                     manifest = make_split(self.dataset, recipe)
                     said.append(f"{recipe.name} {manifest.split(recipe.name).rows:,} rows,")
-            said.append("card" if said else "reused;")
+            said.append("card" if said else "reused")
             write_card(self.dataset)
 
 
@@ -135,10 +171,13 @@ def run(config: QuickstartConfig, console: Console) -> None:
 
     Raises:
         TrajsetError: a folder in the way, or a disk that refuses.
+        KeyboardInterrupt: it was stopped; what is finished is kept.
     """
     started = time.perf_counter()
     this = _Quickstart(config, console)
+    this.check_folder()
     world = this.world()
+    save_config(config, config.out / RUN)
     retriever = this.index()
     if this.is_written():
         console.print("[bold]trajectories[/] reused: the dataset is there, made with these settings")
@@ -146,8 +185,8 @@ def run(config: QuickstartConfig, console: Console) -> None:
         job = this.job(world, retriever)
         done = this.collect(job)
         if not done.complete:
-            console.print("Stopped. `trajset quickstart` goes on from here.")
-            return
+            console.print("Stopped. The same command goes on from here.")
+            raise KeyboardInterrupt
         this.write(world, job, done)
     this.split()
     _show(this, time.perf_counter() - started)
@@ -157,12 +196,11 @@ def _show(this: _Quickstart, seconds: float) -> None:
     table = outcomes(LocalDataset.open(this.dataset), [load_recipe(name) for name in RECIPES]).table()
     table.title = "Simulated: made by the demo world's teacher, labelled exactly by its oracle"
     this.console.print(table)
-    folder = this.dataset
+    folder = shlex.quote(str(this.dataset))
     this.console.print(f"{seconds:.0f} s in all. Look at {folder}/README.md, then try:", highlight=False)
     for line in (
         f"trajset filter {folder} --recipe f1_search --set min_f1=0.9",
         f"trajset info {folder}",
-        "python -c 'from datasets import load_dataset; "
-        f'print(load_dataset("{folder}", split="f1_search"))\'',
+        f"python -c {shlex.quote(_LOAD.format(str(this.dataset)))}",
     ):
         this.console.print(f"  {line}", highlight=False, soft_wrap=True)

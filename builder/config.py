@@ -204,7 +204,7 @@ class CollectConfig:
     resume: Flag = False
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""
     partial: Flag = False
-    """Collect nothing; write the dataset from the rollouts that are finished (see `collect.Collected`)."""
+    """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
     knobs: TeacherKnobs = TeacherKnobs()
 
 

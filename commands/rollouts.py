@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 
 from rich.console import Console
@@ -12,8 +14,9 @@ from ..builder.collect import Collected
 from ..builder.collect_progress import shown_progress
 from ..builder.collect_run import run_collect
 from ..builder.config import CollectConfig, ImportConfig, published_values, save_config
-from ..builder.dataset import Tables, write_dataset
-from ..builder.errors import ConfigError, Problem
+from ..builder.dataset import LocalDataset, Tables, write_dataset
+from ..builder.errors import ConfigError, DataError, Problem
+from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST, MadeBy, Manifest
 from ..builder.prompts import load_prompt
 from ..builder.transcripts.counts import counts_table
@@ -23,14 +26,50 @@ from .progress import STDERR
 
 
 def collect_dataset(config: CollectConfig, console: Console) -> None:
-    """Run the rollouts, then write the dataset from the journal."""
+    """Run the rollouts, then write the dataset from the journal; one that has these rows already stays.
+
+    Raises:
+        ConfigError: there is a dataset in the output folder that did not come from a journal beside it.
+        KeyboardInterrupt: the run was stopped; what is finished is written by then.
+    """
+    if not (config.out / FILE_NAME).is_file():
+        refuse_dataset(config.out)
     with shown_progress(STDERR) as report:
         done = run_collect(config, report)
-    if done.interrupted:
-        console.print(f"Stopped: the first {done.n_rows:,} rows in question order are written.")
+    if _holds(config.out, done):
+        console.print(f"{config.out}: nothing new; the dataset and its splits stay as they are.")
+    elif done.n_rows:
+        _replace(config, done, console)
     if step := done.next_step():
         console.print(step)
+    if done.interrupted:
+        raise KeyboardInterrupt
+
+
+def _holds(folder: Path, done: Collected) -> bool:
+    """Whether a dataset is there, whole, and has exactly the rows of a run."""
+    try:
+        return all(old == new for old, new in zip_longest(LocalDataset.open(folder).rows(), done.rows()))
+    except DataError:
+        return False
+
+
+def _splits_cut(folder: Path) -> list[str]:
+    """The splits beside `raw` of the dataset that is there, if one is."""
+    try:
+        return list(LocalDataset.open(folder).manifest.recipes)
+    except DataError:
+        return []
+
+
+def _replace(config: CollectConfig, done: Collected, console: Console) -> None:
+    """Write the dataset; say what is not all, and which splits of an older one are gone with its rows."""
+    cut = _splits_cut(config.out)
     manifest = write_collected(config, done)
+    if not done.complete:
+        console.print(f"The first {done.n_rows:,} rows in question order are written.")
+    if cut:
+        console.print(f"Splits cut from the older rows are gone, filter again: {', '.join(cut)}.")
     _written(config.out, manifest, console)
 
 
@@ -76,5 +115,6 @@ def refuse_dataset(folder: Path) -> None:
 def _written(folder: Path, manifest: Manifest, console: Console) -> None:
     rows = manifest.split("raw").rows
     console.print(
-        f"{folder}: {rows:,} rows, {len(manifest.splits)} splits. Next: trajset filter {folder} --recipe …"
+        f"{folder}: {rows:,} rows. Next: trajset filter {shlex.quote(str(folder))} --recipe f1_search",
+        soft_wrap=True,
     )

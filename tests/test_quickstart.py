@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ("f1_only", "f1_search")
 
 
-def quickstart(out: Path) -> str:
-    command = [sys.executable, "-m", "trajset", "quickstart", "--out", str(out)]
+def quickstart(out: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "trajset", "quickstart", "--out", str(out), *options]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -35,12 +35,20 @@ def test_a_second_run_reuses_everything(out: Path) -> None:
     assert (out / "dataset" / "manifest.json").read_bytes() == manifest
 
 
-def test_other_settings_in_the_same_folder_are_refused(out: Path) -> None:
-    command = [sys.executable, "-m", "trajset", "quickstart", "--out", str(out), "--known", "0.9"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 2
-    assert "teacher_revision" in run.stderr
-    assert "Traceback" not in run.stderr
+def test_other_settings_in_the_same_folder_are_refused_before_anything_is_replaced(out: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    for option in (["--known", "0.9"], ["--entities", "200"], ["--seed", "7"]):
+        command = [sys.executable, "-m", "trajset", "quickstart", "--out", str(out), *option]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 2
+        assert option[0].removeprefix("--") in run.stderr
+        assert "Traceback" not in run.stderr
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_settings_that_change_no_row_are_not_other_settings(out: Path) -> None:
+    shown = quickstart(out / ".." / out.name, "--concurrency", "8")
+    assert "trajectories reused" in shown
 
 
 def test_the_readme_shows_what_the_quickstart_gives(out: Path) -> None:

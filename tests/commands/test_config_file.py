@@ -4,16 +4,6 @@ from pathlib import Path
 
 import pytest
 from trajset.builder.config import CollectConfig, save_config
-from trajset.cli import app
-
-
-def launch(*tokens: object) -> int:
-    """The exit code of `trajset TOKENS`."""
-    try:
-        code = app.meta([str(token) for token in tokens], exit_on_error=True, result_action="return_value")
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return int(code)
 
 
 def one_line(text: str) -> str:
@@ -21,15 +11,7 @@ def one_line(text: str) -> str:
     return " ".join(text.replace("│", "").split())
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Path:
-    folder = tmp_path / "world"
-    assert launch("world", folder, "--entities", 60, "--questions", 4) == 0
-    assert launch("index", folder / "corpus.jsonl", tmp_path / "index") == 0
-    return folder
-
-
-def test_a_saved_config_runs_again(world: Path, tmp_path: Path) -> None:
+def test_a_saved_config_runs_again(world: Path, tmp_path: Path, launch):
     """`index` and `world` are options of collect and names of commands too."""
     out, file = tmp_path / "out", tmp_path / "run.toml"
     questions = str(world / "questions.jsonl")
@@ -54,8 +36,8 @@ def test_a_saved_config_runs_again(world: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_a_command_does_not_take_is_an_error(
-    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    text: str, said: str, tmp_path: Path, launch, capsys: pytest.CaptureFixture[str]
+):
     file = tmp_path / "run.toml"
     file.write_text(text, "utf-8")
     assert launch("world", tmp_path / "out", "--config", file) == 2
@@ -63,7 +45,7 @@ def test_what_a_command_does_not_take_is_an_error(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_config_that_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_config_that_is_no_file(tmp_path: Path, launch, capsys: pytest.CaptureFixture[str]):
     for path in (tmp_path, tmp_path / "nothing.toml"):
         assert launch("world", tmp_path / "out", "--config", path) == 2
         assert "--config" in capsys.readouterr().err
