@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,21 +27,21 @@ def modules(stage: str) -> list[Path]:
     return sorted((ROOT / stage).rglob("*.py"))
 
 
-def imported_stages(path: Path) -> set[str]:
-    """The stages that a module imports, by relative or absolute name, at any depth."""
-    package = path.relative_to(ROOT).parent.parts
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            names = (node.module or "").split(".") if node.module else [node.names[0].name]
-            parts = [*base, *names]
-        elif isinstance(node, ast.Import):
-            parts = node.names[0].name.split(".")
-        else:
-            continue
-        found.update(parts[1:2] if parts[:1] == ["trajset"] else parts[:1])
-    return found & set(STAGES)
+def imported_names(text: str, package: Sequence[str] = ()) -> Iterator[list[str]]:
+    """The dotted names that a module of a package imports, relative ones from the root, at any depth."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (entry.name.split(".") for entry in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            named = node.module.split(".") if node.module else []
+            yield from ([*base, *named, entry.name] for entry in node.names)
+
+
+def imported_stages(text: str, package: Sequence[str]) -> set[str]:
+    """The stages that a module imports, by relative or absolute name."""
+    names = imported_names(text, package)
+    return {name[1] if name[0] == "trajset" else name[0] for name in names} & set(STAGES)
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if (ROOT / stage).is_dir()])
@@ -48,16 +49,56 @@ def test_no_stage_imports_a_later_one(stage: str) -> None:
     allowed = set(STAGES[: STAGES.index(stage) + 1])
     assert modules(stage)
     for path in modules(stage):
-        assert imported_stages(path) <= allowed, path
+        package = path.relative_to(ROOT).parent.parts
+        assert imported_stages(path.read_text("utf-8"), package) <= allowed, path
 
 
-def test_the_import_check_sees_a_step_back(tmp_path: Path) -> None:
-    bad = ROOT / "builder" / "nowhere.py"
-    tree = "from ..filters.recipes import Recipe"
-    node = ast.parse(tree).body[0]
-    assert isinstance(node, ast.ImportFrom)
-    package = bad.relative_to(ROOT).parent.parts
-    assert [*package[: len(package) - node.level + 1], *str(node.module).split(".")][0] == "filters"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from ..filters.recipes import Recipe",
+        "from .. import errors, filters",
+        "import os, trajset.filters",
+        "from trajset import filters",
+        "def late():\n    from trajset.filters.recipes import Recipe",
+    ],
+)
+def test_the_import_check_sees_a_step_back(text: str) -> None:
+    assert imported_stages(text, ("builder",)) == {"filters"}
+    assert imported_stages("from .errors import DataError\nimport filelock", ("builder",)) == {"builder"}
+
+
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "Stemmer": "pystemmer",
+    "markdown_it": "markdown-it-py",
+}
+"""Modules that are called otherwise than what is installed."""
+
+
+def imported_distributions(files: Iterable[Path]) -> set[str]:
+    inside = ["trajset"] * 9  # wherever a relative import leads, it is our own
+    names = {name[0] for path in files for name in imported_names(path.read_text("utf-8"), inside)}
+    own = {"trajset", *(path.stem for path in (*ROOT.glob("tests/*.py"), *ROOT.glob("benchmarks/*.py")))}
+    return {
+        DISTRIBUTIONS.get(name, name).lower().replace("_", "-")
+        for name in names - own - sys.stdlib_module_names
+    }
+
+
+def required(entries: Iterable[str]) -> set[str]:
+    return {re.split(r"[<>=~!\[ ]", entry)[0].lower().replace("_", "-") for entry in entries}
+
+
+def test_what_is_imported_is_what_is_required() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    core = required(project["dependencies"])
+    every = core.union(*map(required, project["optional-dependencies"].values()))
+    ours = imported_distributions([*ROOT.glob("*.py"), *(path for name in FOLDERS for path in modules(name))])
+    others = [path for name in ("tests", "benchmarks") for path in (ROOT / name).rglob("*.py")]
+    assert core <= ours <= every
+    assert imported_distributions(others) <= every
+    assert len(core) == len(project["dependencies"])
 
 
 def packages_on_disk() -> set[str]:
