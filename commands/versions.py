@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..builder.dataset import LocalDataset
 from ..builder.diff import diff
-from ..builder.hub import publish, pull, versions
+from ..builder.hub import publish, pull, versions, versions_table
 from ..builder.info import dataset_info
 from ..builder.layout import README
 from ..builder.refs import DatasetRef, open_ref
@@ -74,10 +74,7 @@ def pull_dataset(data: str, folder: Path, console: Console) -> None:
 
 def show_versions(repo: str, console: Console) -> None:
     """The tags of a repository."""
-    table = Table("version", "commit", "published", "title")
-    for version in versions(repo):
-        table.add_row(version.tag, version.commit[:12], f"{version.created_at:%Y-%m-%d %H:%M}", version.title)
-    console.print(table)
+    console.print(versions_table(repo, versions(repo)))
 
 
 def show_diff(old: str, new: str, console: Console) -> None:
