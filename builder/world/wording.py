@@ -74,7 +74,8 @@ class Comparison:
 @cache
 def kinds() -> Mapping[Kind, KindWords]:
     """All kinds, in the order in which entities are numbered."""
-    return {kind: KindWords(kind=kind, **_frozen(table)) for kind, table in _read("kinds").items()}  # type: ignore[misc]
+    words = [KindWords(**_frozen(table | {"kind": kind})) for kind, table in _read("kinds").items()]
+    return {word.kind: word for word in words}
 
 
 @cache
