@@ -18,6 +18,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 from rich.table import Table
 
@@ -98,7 +99,7 @@ def publish(path: Path, repo: str, tag: str, private: bool = False, site: HubSit
         ConcurrentPublishError: the repository has moved on since this dataset was pulled or published.
             In all cases the repository is as it was.
     """
-    _check_tag(tag)
+    check_names(repo, tag)
     LocalDataset.open(path)
     with writing(path), hub_errors(repo):
         dataset = LocalDataset.open(path)
@@ -117,7 +118,17 @@ def publish(path: Path, repo: str, tag: str, private: bool = False, site: HubSit
     return Published(repo, tag, commit, plan.send, plan.delete)
 
 
-def _check_tag(tag: str) -> None:
+def check_names(repo: str, tag: str) -> None:
+    """See that a version can have this repository and tag.
+
+    Raises:
+        DataError: one of them is no valid name.
+    """
+    with hub_errors(repo):
+        validate_repo_id(repo)
+    if "/" not in repo:
+        rule = "must name its owner too"
+        raise DataError(str(Problem("repository", rule, repo, "Write it as NAME/DATASET.")))
     if not _TAG.fullmatch(tag):
         rule = "must start with a letter or digit and hold letters, digits and . _ + - only"
         raise DataError(str(Problem("tag", rule, tag, "Use something like v1.0.0.")))
@@ -247,9 +258,11 @@ def pull(ref: DatasetRef, out: Path, site: HubSite = THE_HUB) -> LocalDataset:
 
 def _check_target(out: Path, upstream: Upstream, manifest: Manifest) -> None:
     """Refuse a folder with anything in it that a pull of this version would write over."""
+    fix = "Name an empty folder, or one that does not exist yet."
+    if out.exists() and not out.is_dir():
+        raise DataError(str(Problem("out", "must be a folder", str(out), fix)))
     if not out.exists() or {item.name for item in out.iterdir()} <= {OWN_FOLDER}:
         return
-    fix = "Name an empty folder, or one that does not exist yet."
     if read_upstream(out) != upstream:
         raise DataError(str(Problem("out", "must be empty or hold this very version", str(out), fix)))
     if (out / MANIFEST).is_file() and read_manifest(out) != manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.table import Table
 
@@ -14,25 +13,22 @@ from .upstream import read_upstream
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """A dataset's place and manifest, the Hub commit it is or comes from, the share of rows with an F1."""
+    """A dataset's manifest, the Hub commit it is or comes from, the share of rows with an F1."""
 
-    path: Path
     manifest: Manifest
     revision: str | None
     scored: float
 
-    def table(self) -> Table:
+    def table(self, title: str) -> Table:
         """The splits and the tables beside them, for a terminal."""
         manifest = self.manifest
-        table = Table(
-            "split", "rows", "of raw", "MB", "recipe", title=str(self.path), caption=self._caption()
-        )
+        table = Table("split", "rows", "of raw", "MB", "recipe", title=title, caption=self._caption())
         total = manifest.split(RAW).rows
         for split in manifest.splits:
-            recipe = str((split.recipe or {}).get("predicate", ""))
-            table.add_row(
-                split.name, f"{split.rows:,}", f"{split.rows / total:.1%}", _megabytes(split), recipe
-            )
+            recipe = split.recipe or {}
+            sql = str(recipe.get("sql", recipe.get("predicate", "")))
+            share = f"{split.rows / total:.1%}"
+            table.add_row(split.name, f"{split.rows:,}", share, _megabytes(split), sql)
         return table
 
     def _caption(self) -> str:
@@ -61,4 +57,4 @@ def dataset_info(dataset: LocalDataset) -> Info:
     scores = dataset.table(RAW, ["f1"]).column("f1")
     upstream = read_upstream(dataset.path)
     revision = dataset.revision or (str(upstream) if upstream else None)
-    return Info(dataset.path, dataset.manifest, revision, 1 - scores.null_count / len(scores))
+    return Info(dataset.manifest, revision, 1 - scores.null_count / len(scores))

@@ -85,6 +85,20 @@ def open_ref(ref: DatasetRef, site: HubSite = THE_HUB) -> LocalDataset:
     return dataset
 
 
+def open_whole(text: str, site: HubSite = THE_HUB) -> LocalDataset:
+    """The dataset that a text names, for what is about all of its splits.
+
+    Raises:
+        DataError: the text names one split, or see `open_ref`.
+        HubError: see `open_ref`.
+    """
+    ref = DatasetRef.parse(text)
+    if ref.split is not None:
+        fix = f"Leave :{ref.split} out."
+        raise DataError(str(Problem("dataset", "must be a whole one here, not one of its splits", text, fix)))
+    return open_ref(ref, site)
+
+
 def _download(ref: DatasetRef, site: HubSite) -> LocalDataset:
     repo = str(ref.repo)
     folder = _download_manifest(repo, ref.revision, site)

@@ -19,7 +19,8 @@ from rich.markup import escape
 from ..builder.errors import ConfigError, Problem, StorageError, TrajsetError
 
 INTERRUPTED = 130
-_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_STORAGE = (*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR)
 _errors = Console(stderr=True, highlight=False)
 
 
@@ -32,11 +33,20 @@ def guarded(command: Callable[[], object], *, debug: bool) -> int:
     except OSError as error:
         if error.errno not in _STORAGE:
             raise
-        return _fail(error, StorageError.exit_code, debug)
+        return _fail(_storage(error), StorageError.exit_code, debug)
     except KeyboardInterrupt:
         _errors.print("Interrupted. What was finished is kept.")
         return INTERRUPTED
     return 0
+
+
+def _storage(error: OSError) -> StorageError:
+    """What the disk refused where no stage said so itself."""
+    fix = "Free space." if error.errno in _FULL else "Mend its rights, or name another place."
+    problem = Problem(error.filename or "disk", "must be readable and writable", error.strerror, fix)
+    wrapped = StorageError(str(problem))
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def options_from(path: Path) -> Callable[..., None]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
 from ..builder.dataset import LocalDataset
-from ..builder.refs import DatasetRef, open_ref
+from ..builder.refs import open_whole
 from ..dataset_cards.render import write_card
 from ..filters.engines import Engine, check_engines_agree
 from ..filters.outcomes import outcomes
@@ -68,7 +69,8 @@ def _parameters(recipe: Recipe) -> str:
 
 
 def _show_recipe(recipe: Recipe, console: Console) -> None:
-    console.print(f"[bold]{recipe.name}[/]  {recipe.title}  [dim]{recipe.hash}[/]")
+    head = f"[bold]{recipe.name}[/]  {escape(recipe.title)}  [dim]{recipe.hash}[/]"
+    console.print(head, markup=True)
     console.print(" ".join(recipe.description.split()))
     console.print(Syntax(recipe.predicate.text.strip(), "sql", word_wrap=True, background_color="default"))
     for parameter in recipe.parameters:
@@ -78,5 +80,5 @@ def _show_recipe(recipe: Recipe, console: Console) -> None:
 
 def show_outcomes(data: str, names: Sequence[str], annotator: str | None, console: Console) -> None:
     """Accept rates, and false positives where there are labels."""
-    dataset = open_ref(DatasetRef.parse(data))
+    dataset = open_whole(data)
     console.print(outcomes(dataset, [load_recipe(name) for name in names], annotator).table())

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from ..builder.dataset import LocalDataset
 from ..builder.diff import diff
-from ..builder.hub import publish, pull, versions, versions_table
+from ..builder.hub import check_names, publish, pull, versions, versions_table
 from ..builder.info import dataset_info
 from ..builder.layout import README
-from ..builder.refs import DatasetRef, open_ref
+from ..builder.refs import DatasetRef, open_whole
 from ..builder.schema_docs import row_columns, table_columns
 from ..dataset_cards.about import About, about_in_card, read_about
 from ..dataset_cards.render import write_card
@@ -21,16 +21,11 @@ from ..dataset_cards.render import write_card
 
 def show_info(data: str, verify: bool, console: Console) -> None:
     """Splits and provenance; with `verify` every file's hash is compared first."""
-    dataset = open_data(data)
+    dataset = open_whole(data)
     if verify:
         dataset.verify()
         console.print("every file is the one that the manifest describes")
-    console.print(dataset_info(dataset).table())
-
-
-def open_data(data: str) -> LocalDataset:
-    """The dataset that a command's argument names."""
-    return open_ref(DatasetRef.parse(data))
+    console.print(dataset_info(dataset).table(data))
 
 
 def make_card(folder: Path, about: Path | None, console: Console) -> None:
@@ -52,6 +47,7 @@ def show_schema(console: Console) -> None:
 
 def publish_dataset(folder: Path, repo: str, tag: str, private: bool, console: Console) -> None:
     """Compute the card under the repository's name, publish, and say how to load it."""
+    check_names(repo, tag)
     LocalDataset.open(folder)
     about = about_in_card(folder / README) or About()
     write_card(folder, dataclasses.replace(about, repo=repo))
@@ -79,4 +75,4 @@ def show_versions(repo: str, console: Console) -> None:
 
 def show_diff(old: str, new: str, console: Console) -> None:
     """What changed between two versions."""
-    console.print(*diff(open_data(old), open_data(new)).tables())
+    console.print(*diff(open_whole(old), open_whole(new)).tables())

@@ -54,7 +54,8 @@ def read_about(path: Path) -> About:
     try:
         return _about(tomllib.loads(path.read_text("utf-8")), str(path))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as TOML: {error}") from error
+        fix = "Check the path, or mend the file."
+        raise DataError(str(Problem("--about", f"must be a TOML file ({error})", str(path), fix))) from error
 
 
 def about_in_card(readme: Path) -> About | None:

@@ -334,7 +334,7 @@ def test_info_tells_what_is_there(tmp_path: Path) -> None:
     info = dataset_info(LocalDataset.open(tmp_path))
     assert info.scored == 0.75
     assert [(split.name, split.rows) for split in info.manifest.splits] == [("raw", 4), ("odd", 2)]
-    assert info.table().row_count == 2
+    assert info.table("here").row_count == 2
 
 
 def test_manifests_are_compared_by_content(tmp_path: Path) -> None:

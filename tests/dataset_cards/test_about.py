@@ -36,7 +36,7 @@ def test_all_keys(tmp_path: Path) -> None:
         ("title = 3", "title: must be a text"),
         ('summary = " "', "summary: must be a text"),
         ('repo = "somewhere"', "NAME/DATASET"),
-        ("title", "cannot be read as TOML"),
+        ("title", "must be a TOML file"),
     ],
 )
 def test_bad_input(tmp_path: Path, text: str, said: str) -> None:
