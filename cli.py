@@ -38,7 +38,7 @@ app = App(
     help_format="markdown",
     default_parameter=Parameter(negative=""),
 )
-console = Console()
+console = Console(markup=False)  # a folder may be called [old]; where markup is meant, the call says so
 
 
 @app.command

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from .builder.collect import Collected, collect
 from .builder.collect_job import CollectJob
@@ -88,7 +89,8 @@ class _Quickstart:
         started, said = time.perf_counter(), list[str]()
         yield said
         seconds = f"{time.perf_counter() - started:.1f} s"
-        self.console.print(f"[bold]{name:<13}[/]{' '.join(said)}  [dim]{seconds}[/]", highlight=False)
+        line = f"[bold]{name:<13}[/]{escape(' '.join(said))}  [dim]{seconds}[/]"
+        self.console.print(line, highlight=False, markup=True)
 
     def world(self) -> World:
         """The demo world, from its folder or made anew."""
@@ -180,7 +182,8 @@ def run(config: QuickstartConfig, console: Console) -> None:
     save_config(config, config.out / RUN)
     retriever = this.index()
     if this.is_written():
-        console.print("[bold]trajectories[/] reused: the dataset is there, made with these settings")
+        reused = "[bold]trajectories[/] reused: the dataset is there, made with these settings"
+        console.print(reused, markup=True)
     else:
         job = this.job(world, retriever)
         done = this.collect(job)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ..schema import Row, StopReason
 
@@ -71,12 +71,12 @@ def counts_table(counts: Iterable[FileCounts]) -> Table:
     for file in counts:
         table.add_row(*_cells(file))
         for reason, count in file.reasons:
-            table.add_row(escape(f"  {reason}"), "", str(count))
+            table.add_row(Text(f"  {reason}"), "", str(count))
     return table
 
 
-def _cells(file: FileCounts) -> tuple[str, ...]:
+def _cells(file: FileCounts) -> tuple[str | Text, ...]:
     mean = "-" if file.mean_searches is None else f"{file.mean_searches:.2f}"
     numbers = (file.rows, file.rows - file.parsed, file.answered, file.never_searched)
     found = f"{file.taken.format} (found)" if file.taken.sniffed else file.taken.format
-    return (escape(f"{file.taken.file}: {found}"), *map(str, numbers), mean, str(file.judged))
+    return (Text(f"{file.taken.file}: {found}"), *map(str, numbers), mean, str(file.judged))
