@@ -40,7 +40,8 @@ def make_tiny_qwen3(folder: Path, texts: Sequence[str], steps: int = 300, seed: 
     lessons = [_conversation(random.Random(f"{seed} {step}"), texts) for step in range(steps)]
     tokenizer = _tokenizer([*texts, *map(str, lessons)])
     model = Qwen3ForCausalLM(_config(tokenizer))
-    _school(model, [_encoded(tokenizer, lesson) for lesson in lessons], tokenizer)
+    if lessons:
+        _school(model, [_encoded(tokenizer, lesson) for lesson in lessons], tokenizer)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
