@@ -6,6 +6,7 @@ full or not writable, 130 interrupted.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,6 +27,9 @@ from .commands.boundary import guarded, options_from, report_bug
 
 Engine = Literal["duckdb", "polars"]
 Data = Annotated[str, Parameter(help="A dataset: `PATH` or `REPO[@REVISION]`.")]
+Version = Annotated[
+    str, Parameter(help="`REPO[@REVISION]` on the Hub; without a revision the newest commit.")
+]
 DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
 IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
 Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
@@ -251,13 +255,11 @@ def publish(data: DataFolder, repo: Repo, *, tag: str, private: Flag = False) ->
 
 
 @app.command
-def pull(data: Data, folder: Path) -> None:
+def pull(data: Version, folder: Path) -> None:
     """Download a dataset at a revision into a folder, to filter it on and publish the next version.
 
     Parameters
     ----------
-    data
-        `REPO[@REVISION]`; without a revision the newest commit.
     folder
         Where it goes.
     """
@@ -308,4 +310,6 @@ def launch(
 def main() -> None:
     """Entry point of the `trajset` script."""
     sys.excepthook = report_bug
+    if not sys.stderr.isatty():  # read by huggingface_hub when it is imported
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     sys.exit(app.meta())

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -107,14 +107,57 @@ def _row_groups(schema: pa.Schema, tables: Iterable[pa.Table], limit: int) -> It
 
 def _write_shard(path: Path, first: pa.Table, rest: Iterator[pa.Table], limit: int) -> int:
     """Write row groups into one file until it is large enough; the number of rows in it."""
-    with path.open("wb") as file, _parquet_writer(file, first.schema) as writer:
-        group, rows = first, 0
-        while group is not None:
-            if group.num_rows:  # `datasets` takes a file without row groups, but not an empty row group
-                writer.write_table(group, row_group_size=group.num_rows)
-            rows += group.num_rows
-            group = next(rest, None) if file.tell() < limit else None
+    with path.open("wb") as file:
+        sink = _Sink(file)
+        with _parquet_writer(sink, first.schema) as writer:
+            group, rows = first, 0
+            while group is not None:
+                if group.num_rows:  # `datasets` takes a file without row groups, but not an empty row group
+                    writer.write_table(group, row_group_size=group.num_rows)
+                    sink.check()
+                rows += group.num_rows
+                group = next(rest, None) if sink.tell() < limit else None
+        sink.check()
     return rows
+
+
+class _Sink:
+    """A file for Arrow that keeps the disk's first refusal until `check` instead of raising it at once:
+    Arrow's writer with content-defined chunking ends the whole process when a write fails under it."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = 0
+        self._refusal: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write; after a refusal only count."""
+        self._size += len(data)
+        if self._refusal is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._refusal = error
+        return len(data)
+
+    def tell(self) -> int:
+        """Bytes handed over so far."""
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing: the file's owner closes it."""
+
+    def close(self) -> None:
+        """Nothing: the file's owner closes it."""
+
+    def check(self) -> None:
+        """Raises:
+        OSError: a write was refused.
+        """
+        if self._refusal is not None:
+            raise self._refusal
 
 
 def _parquet_writer(file: Any, schema: pa.Schema) -> pq.ParquetWriter:

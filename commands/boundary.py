@@ -20,7 +20,8 @@ from ..builder.errors import ConfigError, Problem, StorageError, TrajsetError
 
 INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_STORAGE = (*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR)
+_IN_THE_WAY = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
+_STORAGE = (*_FULL, *_IN_THE_WAY, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 _errors = Console(stderr=True, highlight=False)
 
 

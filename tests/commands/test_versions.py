@@ -1,5 +1,9 @@
 """Publish, info and card with names and files that are wrong: nothing is changed."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from sample_rows import CREATED, sample_row
 from trajset.builder.dataset import Tables, write_dataset
@@ -48,3 +52,11 @@ def test_a_pull_onto_a_file_is_refused(stub, dataset, tmp_path):
     with pytest.raises(DataError, match="must be a folder"):
         pull(DatasetRef.parse("me/data"), file, stub.site)
     assert file.read_text() == "mine"
+
+
+def test_a_pipe_gets_no_progress_bars(stub, dataset, tmp_path):
+    site = {"HF_ENDPOINT": stub.address, "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": "hf_fake"}
+    command = [sys.executable, "-m", "trajset", "publish", str(dataset), "me/data", "--tag", "v1"]
+    run = subprocess.run(command, env=os.environ | site, capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("me/data@v1: ")
+    assert run.stderr == ""
