@@ -17,7 +17,7 @@ lint: $(VENV)/.test
 	$(BIN)/pyright
 
 test: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 slow: $(VENV)/.test
 	$(BIN)/pytest -m slow
