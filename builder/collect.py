@@ -17,7 +17,7 @@ from pathlib import Path
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
 from .errors import ChatServerError, RetrieverError
 from .interrupt import signals_to
-from .journal import FILE_NAME, Journal, Progress
+from .journal import FILE_NAME, Journal, Progress, Settings
 from .rollout import rollout
 from .rows import build_row, row_id
 from .schema import Row, StopReason
@@ -82,15 +82,16 @@ class Collected:
         return None
 
 
-def collected(out: Path) -> Collected:
+def collected(out: Path, settings: Settings | None = None) -> Collected:
     """What the journal in a folder holds.
 
     Raises:
+        ConfigError: settings are given, and it was begun with other ones.
         DataError: there is none, or it is no journal of this version.
         StorageError: a run is writing to it.
     """
     path = out / FILE_NAME
-    with Journal.look(path) as journal:
+    with Journal.look(path, settings) as journal:
         return Collected(path, journal.progress())
 
 

@@ -7,9 +7,10 @@ import asyncio
 from .chat.model import ChatModel, Sampling
 from .chat.openai_client import Endpoint, OpenAIChat
 from .collect import Collected, Report, collect, collected
-from .collect_job import CollectJob
+from .collect_job import CollectJob, settings_of
 from .config import CollectConfig, save_config
 from .errors import ConfigError, Problem
+from .journal import FILE_NAME
 from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.tantivy_index import TantivyRetriever
@@ -30,19 +31,26 @@ def run_collect(config: CollectConfig, report: Report | None = None) -> Collecte
         ServiceError: a server refuses for good, or nothing but failures came back; the journal stays.
         StorageError: the disk refuses; what was committed to the journal stays.
     """
-    if config.partial:
-        return collected(config.out)
     return asyncio.run(_collect(config, report))
 
 
 async def _collect(config: CollectConfig, report: Report | None) -> Collected:
     job = open_job(config)
     try:
+        if config.partial:
+            return collected(config.out, settings_of(job))
+        if not (config.out / FILE_NAME).exists():  # a run that is killed leaves its settings too
+            _save(config)
         result = await collect(job, report)
     finally:
         await job.agent.model.aclose()
-    save_config(config, config.out / "config.toml")
+    _save(config)
     return result
+
+
+def _save(config: CollectConfig) -> None:
+    config.out.mkdir(parents=True, exist_ok=True)
+    save_config(config, config.out / "config.toml")
 
 
 def open_job(config: CollectConfig) -> CollectJob:

@@ -116,10 +116,11 @@ class Journal:
         return journal
 
     @classmethod
-    def look(cls, path: Path) -> Journal:
-        """An existing journal, for reading.
+    def look(cls, path: Path, settings: Settings | None = None) -> Journal:
+        """An existing journal, for reading; begun with these settings, where they are given.
 
         Raises:
+            ConfigError: it was begun with other settings; the message names them.
             DataError: there is none, or it is no journal of this version.
             StorageError: another process writes to it.
         """
@@ -127,11 +128,16 @@ class Journal:
             fix = "Run `trajset collect` first, or name the folder it wrote to."
             raise DataError(str(Problem("out", "must hold a journal", str(path), fix)))
         journal = cls._open(path)
-        if journal._settings() is None:
+        earlier = journal._settings()
+        try:
+            if earlier is None:
+                fix = "Start one without --resume."
+                raise DataError(str(Problem("journal", "must hold a run", str(path), fix)))
+            if settings is not None:
+                _check_same(earlier, settings)
+        except (ConfigError, DataError):
             journal.close()
-            raise DataError(
-                str(Problem("journal", "must hold a run", str(path), "Start one without --resume."))
-            )
+            raise
         return journal
 
     @classmethod

@@ -8,7 +8,7 @@ from chat_server import ChatServer, Json, calls, says
 from scripted_collection import content
 from trajset.builder.collect_run import run_collect
 from trajset.builder.config import CollectConfig, IndexConfig, WorldConfig
-from trajset.builder.errors import ConfigError, DataError
+from trajset.builder.errors import ChatServerError, ConfigError, DataError
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.schema import StopReason
 from trajset.builder.world.files import write_world
@@ -51,6 +51,19 @@ def test_partial_collects_nothing(config, tmp_path):
     assert len(list(run_collect(replace(config, out=tmp_path, partial=True)).rows())) == 10
     with pytest.raises(DataError, match="must hold a journal"):
         run_collect(replace(config, out=tmp_path / "none", partial=True))
+
+
+def test_partial_with_other_settings_is_refused(config, tmp_path):
+    run_collect(replace(config, out=tmp_path))
+    with pytest.raises(ConfigError, match=r"grammar|prompt='always_search/tags"):
+        run_collect(replace(config, out=tmp_path, grammar="tags", partial=True))
+
+
+def test_a_run_that_breaks_leaves_its_config(config, tmp_path):
+    server_less = replace(config, out=tmp_path, teacher="x", base_url="http://127.0.0.1:9/v1", retries=0)
+    with pytest.raises(ChatServerError):
+        run_collect(server_less)
+    assert 'teacher = "x"' in (tmp_path / "config.toml").read_text()
 
 
 def test_the_simulated_teacher_needs_its_world(config):
