@@ -143,12 +143,14 @@ def evidence_recall(searches: Iterable[JsonObject], titles: Sequence[str] | None
     return sum(title in found for title in set(titles)) / len(set(titles))
 
 
-def _first_action(conversation: Conversation) -> FirstAction | None:
+def _first_action(conversation: Conversation, searches: Sequence[JsonObject]) -> FirstAction | None:
+    """A call is a search when the record of searches has its query: calls of other tools are neither."""
+    searched = {search["query"] for search in searches}
     for message in filter(lambda message: message.is_model, conversation.messages):
         turn = parse_turn(message, conversation.grammar)
-        if turn.calls:
+        if any((call.query or "") in searched for call in turn.calls):
             return "search"
-        if turn.answer is not None:
+        if turn.answer is not None and not turn.calls:
             return "answer"
     return None
 
@@ -162,7 +164,7 @@ def search_use(conversation: Conversation, searches: Sequence[JsonObject], quest
         n_turns=sum(message.is_model for message in messages),
         n_searches=len(searches),
         n_failed_searches=sum(search["error"] is not None for search in searches),
-        first_action=_first_action(conversation),
+        first_action=_first_action(conversation, searches),
         queries=tuple(search["query"] for search in searches),
         searches=tuple(searches),
         answer_in_evidence=answer_in_evidence(evidence, question.gold_answers),

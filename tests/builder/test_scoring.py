@@ -170,3 +170,10 @@ def test_search_use_reads_only_what_the_model_wrote(grammar: str) -> None:
     assert use.answer_in_evidence is True
     assert use.evidence_recall == 0.5
     assert use.memory_cues == ()
+
+
+def test_a_call_of_another_tool_is_no_search() -> None:
+    calculator = Turn(calls=(Call("calculator", {"expression": "1 + 1"}, "a"),))
+    messages = (render_turn(calculator, "tools"), render_turn(Turn(answer="2"), "tools"))
+    use = scoring.search_use(Conversation(messages, (), "tools"), [], Question("q", "d", "1 + 1?", ("2",)))
+    assert (use.first_action, use.n_searches) == ("answer", 0)
