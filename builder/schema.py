@@ -382,7 +382,6 @@ def features_of(kind: type) -> Features:
 
 
 _GROUPS = hints(Row)
-_GROUP_FIELDS = {name: tuple(hints(kind)) for name, kind in _GROUPS.items()}
 _GROUP_WRITERS: list[tuple[str, Convert]] = [
     (name, write) for name, kind in _GROUPS.items() if (write := writer(kind))
 ]
@@ -394,8 +393,3 @@ COLUMNS: tuple[str, ...] = tuple(FEATURES)
 
 JUDGEMENT_FEATURES = features_of(Judgement)
 LABEL_FEATURES = features_of(Label)
-
-
-def column_groups() -> dict[str, tuple[str, ...]]:
-    """Group name to its columns, in table order."""
-    return dict(_GROUP_FIELDS)
