@@ -1,14 +1,11 @@
 """Publishing against the stub Hub: versions, races, resumed uploads, refusals, loading in a new process."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hub_site import StubSite
+from hub_site import StubSite, python
 from hub_state import Hub
 from hub_stub import running
 from sample_rows import sample_row
@@ -16,6 +13,7 @@ from trajset.builder.dataset import LocalDataset, Tables, remove_split, write_da
 from trajset.builder.errors import ConcurrentPublishError, DataError, HubError
 from trajset.builder.hub import publish, pull, versions, versions_table
 from trajset.builder.hub_client import HubSite
+from trajset.builder.identity import content_hash
 from trajset.builder.manifest import MadeBy
 from trajset.builder.refs import DatasetRef
 from trajset.builder.schema import Judgement, Row
@@ -39,25 +37,17 @@ def head(stub: StubSite, repo: str = REPO) -> str:
     return stub.hub.repos[repo].branches["main"]
 
 
-def python(script: str, address: str, home: Path, **environment: str) -> str:
-    """The output of a script in a new process that only knows the Hub's address."""
-    settings = {"HF_ENDPOINT": address, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(home)} | environment
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ | settings, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr if environment else done.stdout
-
-
 LOAD = """
 import json
 from datasets import load_dataset
+from trajset.builder.identity import content_hash
 from trajset.builder.schema import FEATURES
 from trajset.builder.table import rows_from_table
 settings = dict(split="f1_search", revision="v1.0.0")
 loaded = load_dataset("tester/trajectories", **settings)
 assert loaded.features == FEATURES
-ids = [row.id for row in rows_from_table(loaded.with_format("arrow")[:])]
+rows = list(rows_from_table(loaded.with_format("arrow")[:]))
+ids = [row.id for row in rows]
 streamed = load_dataset("tester/trajectories", streaming=True, **settings)
 assert streamed.features == FEATURES
 assert list(streamed) == list(loaded)
@@ -65,7 +55,8 @@ judged = load_dataset("tester/trajectories", "judgements", split="train", revisi
 from trajset.builder.refs import DatasetRef, open_ref
 opened = open_ref(DatasetRef.parse("tester/trajectories@v1.0.0:f1_search"))
 assert [row.id for row in opened.rows("f1_search")] == ids
-print(json.dumps([ids, judged["judge"][:], opened.revision]))
+hashes = [content_hash(row.to_record()) for row in rows]
+print(json.dumps([ids, hashes, judged["judge"][:], opened.revision]))
 """
 
 
@@ -73,8 +64,9 @@ def test_a_published_split_is_loaded_in_a_new_process(stub: StubSite, tmp_path: 
     rows = make(tmp_path / "data", changed=5)
     published = publish(tmp_path / "data", REPO, "v1.0.0", site=stub.site)
     assert set(published.sent) >= {"README.md", "manifest.json", "data/raw-00000-of-00001.parquet"}
-    ids, judges, revision = json.loads(python(LOAD, stub.address, tmp_path / "home"))
+    ids, hashes, judges, revision = json.loads(python(LOAD, stub.address, tmp_path / "home"))
     assert ids == [row.id for row in rows[5:]]
+    assert hashes == [content_hash(row.to_record()) for row in rows[5:]]
     assert judges == ["llm_judge"]
     assert revision == published.commit == head(stub)
     made = stub.hub.repos[REPO].commits[published.commit]

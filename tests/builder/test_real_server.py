@@ -3,13 +3,13 @@
 import os
 import socket
 import subprocess
+import sys
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from trajset.builder.collect import Collected
 from trajset.builder.collect_run import run_collect
@@ -76,8 +76,8 @@ def _wait(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            urllib.request.urlopen(url, timeout=2)  # noqa: S310
-        except (urllib.error.URLError, OSError):
+            httpx2.get(url, timeout=2).raise_for_status()
+        except httpx2.HTTPError:
             time.sleep(1)
         else:
             return
@@ -110,7 +110,7 @@ def test_twenty_real_questions_give_twenty_rows(shared_data, folder, url, tmp_pa
     reasons = Counter(row.outcome.stop_reason for row in rows)
     with capsys.disabled():
         searches = sum(row.search_use.n_searches for row in rows)
-        print(f"\n{grammar}: {dict(reasons)}, {searches} searches")  # noqa: T201
+        sys.stdout.write(f"\n{grammar}: {dict(reasons)}, {searches} searches\n")
     assert len(rows) == 20
     assert StopReason.INFRASTRUCTURE not in reasons
     assert all(row.cost.completion_tokens and row.search_use.n_turns for row in rows)

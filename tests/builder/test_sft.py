@@ -1,4 +1,4 @@
-"""trl's SFTTrainer takes a split as it is: nothing converted, retrieved text and questions masked."""
+"""trl's SFTTrainer takes a published split as it is; retrieved text and questions are masked."""
 
 import importlib.util
 from datetime import UTC, datetime
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets import load_dataset
+from datasets import load_from_disk
+from hub_site import StubSite, python
 from sample_rows import sample_row
 from trajset.builder.dataset import Tables, write_dataset, write_split
+from trajset.builder.hub import publish
 from trajset.builder.manifest import MadeBy
 from trajset.builder.schema import Row
 
@@ -23,6 +25,20 @@ def written_rows(folder: Path) -> list[Row]:
     write_dataset(folder, Tables(rows), MadeBy("test", datetime(2026, 1, 1, tzinfo=UTC)))
     write_split(folder, "f1_search", [row.id for row in rows], {"predicate": "f1 > 0.65"})
     return rows
+
+
+# `datasets` reads the Hub's address when it is imported: hence a process of its own, which stores the split.
+LOAD = """
+from datasets import load_dataset
+load_dataset("tester/sft", split="f1_search", revision="v1.0.0").save_to_disk({out!r})
+"""
+
+
+def published_split(stub: StubSite, folder: Path) -> Any:
+    """The split of `folder / "data"`, published and loaded at its tag."""
+    publish(folder / "data", "tester/sft", "v1.0.0", site=stub.site)
+    python(LOAD.format(out=str(folder / "loaded")), stub.address, folder / "home")
+    return load_from_disk(str(folder / "loaded"))
 
 
 def trainer_on(split: Any, model: Path, out: Path) -> Any:
@@ -63,14 +79,13 @@ def trained_and_masked(trainer: Any) -> list[tuple[str, str]]:
 
 
 @needs_trl
-def test_sft_trainer_takes_a_split_unconverted(tmp_path: Path) -> None:
+def test_sft_trainer_takes_a_published_split_unconverted(stub: StubSite, tmp_path: Path) -> None:
     from tiny_model import make_tiny_qwen3
 
     rows = written_rows(tmp_path / "data")
     texts = [message.content for row in rows for message in row.conversation.messages]
     make_tiny_qwen3(tmp_path / "model", texts, steps=0)
-    split = load_dataset(str(tmp_path / "data"), split="f1_search", cache_dir=str(tmp_path / "cache"))
-    trainer = trainer_on(split, tmp_path / "model", tmp_path / "out")
+    trainer = trainer_on(published_split(stub, tmp_path), tmp_path / "model", tmp_path / "out")
     texts = trained_and_masked(trainer)
     assert len(texts) == len(rows)
     for row, (trained, masked) in zip(rows, texts, strict=True):
