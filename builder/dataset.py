@@ -38,13 +38,14 @@ from .manifest import (
     read_manifest,
     without_split,
 )
+from .safekeeping import recover
 from .schema import ARROW_SCHEMA, COLUMNS, FEATURES, JsonObject, Judgement, Label, Row, features_of
 from .shards import Staged, discard_staged, place, stage
 from .table import conform, empty_table, items_from_table, rows_from_table, table_from_items, table_from_rows
 from .upstream import read_upstream
 from .verdicts import with_verdicts
 
-Item = TypeVar("Item")
+SideItem = TypeVar("SideItem", Judgement, Label)
 
 _BATCH_ROWS = 1000
 _BATCH_CHARACTERS = 16 << 20
@@ -69,11 +70,12 @@ class LocalDataset:
 
     @classmethod
     def open(cls, path: Path, revision: str | None = None) -> LocalDataset:
-        """Open a folder by its manifest; no data is read.
+        """Open a folder by its manifest; no data is read. What a killed `amend` left half done is undone.
 
         Raises:
             DataError: there is no readable manifest.
         """
+        recover(path)
         return cls(path, read_manifest(path), revision)
 
     @property
@@ -166,7 +168,7 @@ def write_dataset(path: Path, tables: Tables, made: MadeBy) -> Manifest:
             judge, a value its column cannot hold. What was there before is untouched.
         StorageError: the disk is full or not writable.
     """
-    with writing(path), _clean_stage(path):
+    with writing(path), clean_stage(path):
         staged = _stage_tables(path, tables)
         forget(path)
         raw, judgements, labels = (place(path, table) for table in staged)
@@ -188,7 +190,7 @@ def write_split(path: Path, split: str, ids: Collection[str], recipe: JsonObject
     """
     check_split_name(split)
     read_manifest(path)
-    with writing(path), _clean_stage(path):
+    with writing(path), clean_stage(path):
         dataset = LocalDataset.open(path)
         staged = stage(path / "data", split, ARROW_SCHEMA, _selected(dataset, frozenset(ids)))
         others = without_split(dataset.manifest, split)
@@ -218,7 +220,8 @@ def remove_split(path: Path, split: str) -> Manifest:
 
 
 @contextmanager
-def _clean_stage(path: Path) -> Generator[None]:
+def clean_stage(path: Path) -> Generator[None]:
+    """Around a write: nothing staged before or in the block stays behind."""
     discard_staged(path)
     try:
         yield
@@ -235,19 +238,25 @@ def _stage_tables(path: Path, tables: Tables) -> tuple[Staged, Staged, Staged]:
         raise DataError(
             str(Problem("rows", "must hold at least one row", 0, "Check the step that makes them."))
         )
-    _check_known("judgements", judgements, seen)
-    _check_known("labels", labels, seen)
     return (
         raw,
-        _stage_items(path / "judgements", judgements, Judgement),
-        _stage_items(path / "labels", labels, Label),
+        stage_items(path / "judgements", judgements, Judgement, seen),
+        stage_items(path / "labels", labels, Label, seen),
     )
 
 
-def _stage_items(folder: Path, items: Sequence[Item], kind: type[Item]) -> Staged:
-    """A table beside the rows; without items there is no file, so that no empty config is published."""
+def stage_items(
+    folder: Path, items: Sequence[SideItem], kind: type[SideItem], ids: Collection[str]
+) -> Staged:
+    """A table beside the rows; without items there is no file, so that no empty config is published.
+
+    Raises:
+        DataError: an item of a row whose id is not among `ids`.
+        StorageError: the disk is full or not writable.
+    """
     if not items:
         return Staged(folder, folder.name, (), ())
+    _check_known(folder.name, items, ids)
     return stage(folder, folder.name, features_of(kind).arrow_schema, [table_from_items(items, kind)])
 
 

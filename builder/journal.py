@@ -21,7 +21,7 @@ import orjson
 from .errors import ConfigError, DataError, Problem, StorageError
 from .schema import Row, StopReason
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
 FILE_NAME = "journal.sqlite"
 
 Settings = Mapping[str, str | int | float | None]

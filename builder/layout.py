@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,8 +42,9 @@ def complete(folder: Path, manifest: Manifest) -> None:
                 file.unlink()
 
 
-def forget(folder: Path) -> None:
-    """Take away the manifest, then every shard: from here on the folder is no dataset, to nobody.
+def forget(folder: Path, spare: Collection[str] = ()) -> None:
+    """Take away the manifest, then every shard but those to spare (paths in the folder): from here on the
+    folder is no dataset, to nobody.
 
     Whoever finds shards by their names alone, as `load_dataset` does, must not find old ones beside new ones.
 
@@ -52,7 +54,8 @@ def forget(folder: Path) -> None:
     with storage(folder):
         (folder / MANIFEST).unlink(missing_ok=True)
         for file in _shard_files(folder):
-            file.unlink()
+            if file.relative_to(folder).as_posix() not in spare:
+                file.unlink()
 
 
 def _shard_files(folder: Path) -> list[Path]:

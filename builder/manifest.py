@@ -76,10 +76,20 @@ class PromptText:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A command that changed the dataset after its rows were made (judged, labelled, compared them)."""
+
+    command: str
+    created_at: datetime
+    config: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Splits (`raw` first), the judgements and labels tables, and the provenance of the whole.
 
-    `parent` is the `REPO@COMMIT` that this version was made from: pulled from, or published as before it.
+    `steps` are the changes since the rows were made, in order. `parent` is the `REPO@COMMIT` that this
+    version was made from: pulled from, or published as before it.
     """
 
     schema_version: str
@@ -92,6 +102,7 @@ class Manifest:
     splits: tuple[Split, ...]
     judgements: tuple[Shard, ...] = ()
     labels: tuple[Shard, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def shards(self) -> tuple[Shard, ...]:
@@ -126,11 +137,22 @@ def new_manifest(made: MadeBy, splits: tuple[Split, ...], parent: str | None) ->
         command=made.command,
         created_at=made.created_at,
         config=made.config,
-        prompts={name: PromptText(text, text_hash(text)) for name, text in made.prompts.items()},
+        prompts=_hashed(made.prompts),
         versions={"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
         parent=parent,
         splits=splits,
     )
+
+
+def _hashed(prompts: Mapping[str, str]) -> dict[str, PromptText]:
+    return {name: PromptText(text, text_hash(text)) for name, text in prompts.items()}
+
+
+def with_step(manifest: Manifest, made: MadeBy) -> Manifest:
+    """The manifest with one more step, and the prompts that it used."""
+    step = Step(made.command, made.created_at, made.config)
+    prompts = manifest.prompts | _hashed(made.prompts)
+    return dataclasses.replace(manifest, prompts=prompts, steps=(*manifest.steps, step))
 
 
 def manifest_json(manifest: Manifest) -> bytes:

@@ -17,7 +17,7 @@ from datasets import Features
 from .errors import DataError, Problem, unknown
 from .records import Convert, feature, hints, reader, writer
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 JsonObject = dict[str, Any]
 """A JSON object. In the table it is stored as text with the `Json()` feature, always inside a list."""
@@ -270,6 +270,20 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """What else asks the same question. All null where `trajset decontaminate` was not run."""
+
+    duplicate_group: str | None = None
+    """The `question_id` that stands for all near duplicates of this question; its own where it has none."""
+    contaminated: bool | None = None
+    """Whether the question overlaps with an evaluation question."""
+    contamination: str | None = None
+    """The evaluation set that it overlaps with most, and how; null where it does not."""
+    contamination_overlap: float | None = None
+    """Largest overlap with one evaluation question, in [0, 1]; 1 where they are the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trajectory:
     """What one rollout (or one imported transcript) gave, before scoring."""
 
@@ -293,6 +307,7 @@ class Row:
     verdicts: Verdicts
     cost: Cost
     provenance: Provenance
+    overlap: Overlap = Overlap()
 
     @property
     def id(self) -> str:
@@ -351,16 +366,22 @@ class Label:
     """Who labelled."""
     correct: bool
     """The answer means the same as a gold answer."""
-    grounded: bool
-    """Every fact that the answer rests on was retrieved before it was used."""
+    grounded: bool | None
+    """Every fact that the answer rests on was retrieved before it was used; null where nobody looked."""
     note: str | None
     """Remark."""
     labelled_at: datetime
     """When (UTC)."""
+    stratum: str | None = None
+    """The stratum of the audit sample that the row was drawn from; null where no design drew it."""
+    stratum_size: int | None = None
+    """Rows of that stratum in the dataset."""
+    inclusion_probability: float | None = None
+    """Chance of the row to be drawn, in (0, 1]."""
 
     @property
-    def good(self) -> bool:
-        """Right, and found rather than remembered."""
+    def good(self) -> bool | None:
+        """Right, and found rather than remembered; None where it is right and nobody checked the rest."""
         return self.correct and self.grounded
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+import pyarrow as pa
+
 from .errors import DataError, Problem
 from .schema import Judgement, Row, Verdicts
 
@@ -41,3 +43,22 @@ def _distinct(judgements: Iterable[Judgement]) -> Iterator[Judgement]:
             raise DataError(str(Problem("judgements", rule, judgement.row_id, fix)))
         seen.add(key)
         yield judgement
+
+
+def verdict_columns(
+    ids: pa.ChunkedArray, before: Iterable[Judgement], after: Iterable[Judgement]
+) -> dict[str, pa.Array]:
+    """The columns of `JUDGES` that change with the judgements table, one value per id, in the order of `ids`.
+
+    Raises:
+        DataError: one judge judged a row twice.
+    """
+    verdicts: dict[str, dict[str, bool | None]] = {}
+    for judgement in _distinct(after):
+        verdicts.setdefault(judgement.judge, {})[judgement.row_id] = judgement.verdict
+    touched = {judgement.judge for judgement in before} | verdicts.keys()
+    return {
+        judge: pa.array([verdicts.get(judge, {}).get(row_id) for row_id in ids.to_pylist()], pa.bool_())
+        for judge in JUDGES
+        if judge in touched
+    }

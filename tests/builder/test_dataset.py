@@ -316,8 +316,8 @@ def test_folders_that_are_no_dataset_say_why(tmp_path: Path) -> None:
         LocalDataset.open(tmp_path)
     write(tmp_path)
     text = (tmp_path / "manifest.json").read_text()
-    (tmp_path / "manifest.json").write_text(text.replace('"schema_version": "1"', '"schema_version": "0"'))
-    with pytest.raises(DataError, match="must be '1'"):
+    (tmp_path / "manifest.json").write_text(text.replace('"schema_version": "2"', '"schema_version": "0"'))
+    with pytest.raises(DataError, match="must be '2'"):
         LocalDataset.open(tmp_path)
 
 
