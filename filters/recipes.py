@@ -1,4 +1,4 @@
-"""Recipe: a named SQL predicate over the row, with typed parameters; shipped ones and the user's own.
+"""Recipes in files: the shipped ones and the user's own.
 
 A recipe file is TOML:
 
@@ -13,135 +13,19 @@ A recipe file is TOML:
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ..builder.errors import Problem, RecipeError, unknown
-from ..builder.identity import content_hash
 from ..builder.schema import JsonObject
-from .predicate_types import Kind
-from .predicates import Predicate, Value
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_RESERVED = ("raw", "all", "id")
-"""Splits with a meaning of their own, and the column beside which verdicts stand."""
+from .recipe_types import KINDS, Parameter, Recipe, built, text_of
 
 _KEYS = ("name", "title", "description", "predicate", "parameters")
 _PARAMETER_KEYS = ("default", "description")
-_KINDS = {bool: Kind.BOOLEAN, int: Kind.NUMBER, float: Kind.NUMBER, str: Kind.TEXT}
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-_TRUTH = {"true": True, "false": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a recipe, written `$name` in the predicate. Its type is the type of `default`."""
-
-    name: str
-    default: Value
-    description: str
-    value: Value
-
-    @property
-    def kind(self) -> Kind:
-        """What it is worth in the predicate."""
-        return _KINDS[type(self.default)]
-
-    def given(self, text: str) -> Parameter:
-        """The same parameter with a value read from text, such as `0.7` or `true`.
-
-        Raises:
-            RecipeError: the text is not of the parameter's type, or not finite.
-        """
-        try:
-            value = _read(text, type(self.default))
-        except ValueError as error:
-            rule = f"must be {_WORDS[type(self.default)]}"
-            fix = f"The default is {self.default!r}."
-            raise RecipeError(str(Problem(f"parameter {self.name}", rule, text, fix))) from error
-        return dataclasses.replace(self, value=value)
-
-
-def _read(text: str, kind: type[Value]) -> Value:
-    if kind is bool:
-        if text.lower() not in _TRUTH:
-            raise ValueError(text)
-        return _TRUTH[text.lower()]
-    value = kind(text)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A named filter. A row is accepted where the predicate is true; null is not accepted."""
-
-    name: str
-    title: str
-    description: str
-    predicate: Predicate
-    parameters: tuple[Parameter, ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the row that the predicate reads, sorted."""
-        return self.predicate.columns
-
-    @property
-    def values(self) -> dict[str, Value]:
-        """The parameters' values by name."""
-        return {parameter.name: parameter.value for parameter in self.parameters}
-
-    @property
-    def sql(self) -> str:
-        """The predicate for the engines, parameters filled in: the same text for both."""
-        return self.predicate.sql(self.values)
-
-    @property
-    def readable_sql(self) -> str:
-        """The predicate on one line, parameters filled in, for people."""
-        return self.predicate.readable(self.values)
-
-    @property
-    def hash(self) -> str:
-        """16 hex digits over the predicate's text and the parameters' values; not over name and title."""
-        return content_hash([self.predicate.text, self.values])
-
-    def bind(self, settings: Mapping[str, str]) -> Recipe:
-        """The same recipe with parameters set from text, as `--set min_f1=0.7` gives it.
-
-        Raises:
-            RecipeError: no such parameter, or a value that is not of its type.
-        """
-        for name in settings:
-            if name not in self.values:
-                raise RecipeError(str(unknown(f"parameter of recipe {self.name}", name, self.values)))
-        bound = tuple(
-            parameter.given(settings[parameter.name]) if parameter.name in settings else parameter
-            for parameter in self.parameters
-        )
-        return dataclasses.replace(self, parameters=bound)
-
-    def to_json(self) -> JsonObject:
-        """What a manifest keeps of it."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "description": self.description,
-            "predicate": self.predicate.text,
-            "parameters": self.values,
-            "columns": list(self.columns),
-            "sql": self.readable_sql,
-            "hash": self.hash,
-        }
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:
@@ -208,33 +92,7 @@ def _parse_recipe(text: str, source: str) -> Recipe:
 
 def _built(fields: JsonObject) -> Recipe:
     _check_keys(fields, _KEYS, "key")
-    parameters = tuple(_parameter(name, entry) for name, entry in _table(fields).items())
-    predicate = Predicate.parse(_text(fields, "predicate"), {entry.name: entry.kind for entry in parameters})
-    for parameter in parameters:
-        if parameter.name not in predicate.parameters:
-            rule = "must be used in the predicate"
-            raise RecipeError(
-                str(Problem("parameters", rule, parameter.name, f"Use ${parameter.name} or drop it."))
-            )
-    description = _text(fields, "description") if "description" in fields else ""
-    return Recipe(_name(fields), _text(fields, "title"), description, predicate, parameters)
-
-
-def _name(fields: JsonObject) -> str:
-    name = _text(fields, "name")
-    if not _NAME.fullmatch(name) or name in _RESERVED:
-        rule = f"must be lower case letters, digits and _ (it names a split), and not one of {_RESERVED}"
-        raise RecipeError(str(Problem("name", rule, name, "Choose another name.")))
-    return name
-
-
-def _text(fields: JsonObject, key: str) -> str:
-    value = fields.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise RecipeError(
-            str(Problem(key, "must be a text that is not empty", value, f"Write {key} = '...'."))
-        )
-    return value.strip()
+    return built(fields, tuple(_parameter(name, entry) for name, entry in _table(fields).items()))
 
 
 def _table(fields: JsonObject) -> dict[str, Any]:
@@ -246,7 +104,7 @@ def _table(fields: JsonObject) -> dict[str, Any]:
 
 
 def _parameter(name: str, entry: Any) -> Parameter:
-    if not isinstance(entry, dict) or type(entry.get("default")) not in _KINDS:
+    if not isinstance(entry, dict) or type(entry.get("default")) not in KINDS:
         rule = "must be a table with a default that is a number, text or true/false"
         raise RecipeError(str(Problem(f"parameters.{name}", rule, entry, "Write default = 0.65.")))
     if isinstance(entry["default"], float) and not math.isfinite(entry["default"]):
@@ -254,7 +112,7 @@ def _parameter(name: str, entry: Any) -> Parameter:
             str(Problem(f"parameters.{name}", "must be finite", entry["default"], "Write a number."))
         )
     _check_keys(entry, _PARAMETER_KEYS, f"key of parameters.{name}")
-    description = _text(entry, "description") if "description" in entry else ""
+    description = text_of(entry, "description") if "description" in entry else ""
     return Parameter(name, entry["default"], description, entry["default"])
 
 

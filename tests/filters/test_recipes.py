@@ -132,3 +132,28 @@ def test_a_file_with_something_wrong_in_it(tmp_path: Path, text: str, said: str)
     message = refused(tmp_path, text)
     assert said in message
     assert "own.toml" in message
+
+
+def test_a_manifest_gives_the_recipe_back(tmp_path: Path) -> None:
+    bound = own(tmp_path).bind({"least": "0.75"})
+    again = Recipe.from_json(bound.to_json())
+    assert again.to_json() == bound.to_json()
+    assert (again.hash, again.sql, again.title) == (bound.hash, bound.sql, bound.title)
+    for recipe in list_recipes():
+        assert Recipe.from_json(recipe.to_json()).hash == recipe.hash
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"predicate": None}, "predicate: must be a text"),
+        ({"predicate": "read_text('x') = ''"}, "both engines"),
+        ({"parameters": {"least": [1]}}, "parameters: must map names"),
+        ({"parameters": {}}, "parameter: must be one that exists; got 'least'"),
+        ({"name": "../raw"}, "name: must be lower case"),
+    ],
+)
+def test_a_manifest_of_a_stranger(tmp_path: Path, change: dict, said: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_json(own(tmp_path).to_json() | change)
+    assert said in str(caught.value)
