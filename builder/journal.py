@@ -1,16 +1,15 @@
 """The collector's memory: one SQLite file, one commit per finished rollout, safe against SIGKILL.
 
-WAL mode with `synchronous=NORMAL`: a killed process loses nothing that was committed; a machine that loses
-power may lose the last commits, never the file, and those rollouts are simply made again. The file is locked
-while a run is on, so two collectors cannot write into one journal. Rows are kept as JSON text (zlib would
-save disk but not time, and text can be looked at with any SQLite tool).
+What a power cut may lose (see `sqlite_file`) is simply made again. The file is locked while a run is on, so
+two collectors cannot write into one journal. Rows are kept as JSON text (zlib would save disk but not time,
+and text can be looked at with any SQLite tool).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -18,8 +17,9 @@ from pathlib import Path
 
 import orjson
 
-from .errors import ConfigError, DataError, Problem, StorageError
+from .errors import ConfigError, DataError, Problem
 from .schema import Row, StopReason
+from .sqlite_file import SqliteFile
 
 JOURNAL_VERSION = 2
 FILE_NAME = "journal.sqlite"
@@ -70,8 +70,8 @@ class Progress:
 class Journal:
     """An open journal. Use it as a context manager; it is not thread-safe."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path, self._db = path, connection
+    def __init__(self, file: SqliteFile, connection: sqlite3.Connection) -> None:
+        self._file, self._db = file, connection
 
     @classmethod
     def begin(cls, path: Path, settings: Settings, total: int) -> Journal:
@@ -142,14 +142,8 @@ class Journal:
 
     @classmethod
     def _open(cls, path: Path) -> Journal:
-        with _errors_of(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
-            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
-                db.execute(f"PRAGMA {pragma}")
-            db.execute("BEGIN EXCLUSIVE")
-            db.execute("COMMIT")
-        return cls(path, db)
+        file = SqliteFile(path, "journal", "out", "go on with --resume")
+        return cls(file, file.open())
 
     def __enter__(self) -> Journal:
         return self
@@ -206,38 +200,7 @@ class Journal:
         return orjson.loads(settings)
 
     def _guarded(self) -> AbstractContextManager[None]:
-        return _errors_of(self._path)
-
-
-_FIXES = {
-    "SQLITE_FULL": "Make room and go on with --resume; what is in the journal stays.",
-    "SQLITE_BUSY": "Another trajset works on this journal: wait for it, or name another --out.",
-}
-
-
-@contextmanager
-def _errors_of(path: Path) -> Generator[None]:
-    """SQLite's and the system's errors as ours."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorname == "SQLITE_ERROR":
-            raise _no_journal(path, error) from error
-        name = "SQLITE_BUSY" if error.sqlite_errorname.startswith("SQLITE_BUSY") else error.sqlite_errorname
-        fix = _FIXES.get(name, "Check the disk and its rights, then go on with --resume.")
-        raise StorageError(str(Problem("journal", f"must be writable ({error})", str(path), fix))) from error
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorname not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
-            raise
-        raise _no_journal(path, error) from error
-    except OSError as error:
-        fix = "Name another --out, or mend its rights."
-        raise StorageError(str(Problem("out", f"must be writable ({error})", str(path), fix))) from error
-
-
-def _no_journal(path: Path, error: sqlite3.Error) -> DataError:
-    fix = "Move the file away, or name another --out."
-    return DataError(str(Problem("journal", f"must be a journal of trajset ({error})", str(path), fix)))
+        return self._file.guarded()
 
 
 def _check_same(earlier: Mapping[str, object], now: Settings) -> None:

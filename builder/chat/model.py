@@ -10,9 +10,21 @@ from ..schema import JsonObject, Message
 
 FinishReason = Literal["stop", "tool_calls", "length"]
 
+Dialect = Literal["common", "reasoning"]
+"""Which settings a model takes. `reasoning`: OpenAI's GPT-5 and o-series, which refuse temperature, top_p and
+`max_tokens`; they get `max_completion_tokens` (reasoning included) and sample as they like."""
+
 
 class ChatUnavailableError(ServiceError):
     """This request got no usable reply after all retries: the rollout is broken, the run goes on."""
+
+
+class UnreadableReplyError(ChatUnavailableError):
+    """A reply came and cannot be read; its tokens, where it says them, are paid for all the same."""
+
+    def __init__(self, message: str, prompt_tokens: int | None, completion_tokens: int | None) -> None:
+        super().__init__(message)
+        self.prompt_tokens, self.completion_tokens = prompt_tokens, completion_tokens
 
 
 class ContextLengthError(ServiceError):
@@ -31,13 +43,20 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One request. `seed` makes a reply repeatable where the model supports it."""
+    """One request. `seed` makes a reply repeatable where the model supports it.
+
+    `response_schema` is a JSON schema that the reply's text has to fit (its `title` names it);
+    `reasoning_effort` is sent where it is given, to models that know it.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[JsonObject, ...]
     sampling: Sampling
     seed: int
     stop: tuple[str, ...] = ()
+    response_schema: JsonObject | None = None
+    reasoning_effort: str | None = None
+    dialect: Dialect = "common"
 
 
 @dataclass(frozen=True, slots=True)

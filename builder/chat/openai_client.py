@@ -20,8 +20,14 @@ import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from ..errors import ChatServerError, ConfigError, Problem, did_you_mean, shorten
-from .model import ChatRequest, ChatUnavailableError, Completion, ContextLengthError
-from .wire import read_reply, write_request
+from .model import (
+    ChatRequest,
+    ChatUnavailableError,
+    Completion,
+    ContextLengthError,
+    UnreadableReplyError,
+)
+from .wire import read_reply, read_usage, write_request
 
 _NO_KEY = "none"  # the library wants one; servers without a key ignore it
 
@@ -43,10 +49,18 @@ _HEADERS: dict[str, str | openai.Omit] = {"Content-Type": "application/json"} | 
 
 _CONTEXT = re.compile(r"context[ _](?:length|window|size)|maximum context|too many tokens", re.IGNORECASE)
 
+_UNSUPPORTED = re.compile(
+    r"response_format|json_schema|structured.?output|guided|unsupported (?:parameter|value)", re.IGNORECASE
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Which model at which server, and how patiently it is asked. `timeout_s` is for one attempt."""
+    """Which model at which server, and how patiently it is asked. `timeout_s` is for one attempt.
+
+    `reask`: whether a reply that cannot be read is asked for again here; whoever counts its cost does that.
+    `option` is what the user calls the model by.
+    """
 
     model: str
     base_url: str = "http://127.0.0.1:8000/v1"
@@ -54,6 +68,8 @@ class Endpoint:
     timeout_s: float = 120.0
     retries: int = 4
     revision: str | None = None
+    reask: bool = True
+    option: str = "teacher"
 
 
 class OpenAIChat:
@@ -94,23 +110,26 @@ class OpenAIChat:
 
         Raises:
             ChatUnavailableError: no usable reply after all retries, or the server refuses this request.
+            UnreadableReplyError: a reply came that cannot be read (after all retries, where they are on).
             ContextLengthError: the messages do not fit the context.
-            ChatServerError: wrong key, no such model, no such path: asking again is no use.
+            ChatServerError: wrong key, no such model, no such path, a setting that the model does not take:
+                asking again is no use.
         """
         body = write_request(self.name, request)
         started = time.perf_counter()
-        reason = ""
-        for attempt in range(self._endpoint.retries + 1):
-            if attempt:
-                await asyncio.sleep(_PAUSE_S * 2 ** (attempt - 1))
+        retries = self._endpoint.retries if self._endpoint.reask else 0
+        attempt = 0
+        while True:
             reply = await self._post(body)
             try:
                 completion = read_reply(reply)
             except ValueError as error:
-                reason = f"unreadable reply {shorten(reply[:200])}: {error}"
-                continue
-            return dataclasses.replace(completion, latency_s=time.perf_counter() - started)
-        raise self._unavailable(reason, "Check that the URL ends in its API root, mostly /v1.")
+                if attempt == retries:
+                    raise self._unreadable(reply, error) from error
+                await asyncio.sleep(_PAUSE_S * 2**attempt)
+                attempt += 1
+            else:
+                return dataclasses.replace(completion, latency_s=time.perf_counter() - started)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -138,6 +157,8 @@ class OpenAIChat:
             error.code == "context_length_exceeded" or _CONTEXT.search(text)
         ):
             return ContextLengthError(text)
+        if error.status_code in (400, 422) and _UNSUPPORTED.search(text):
+            return self._unsupported(text)
         return self._unavailable(text, _advice(error.status_code))
 
     def _no_access(self, text: str) -> ChatServerError:
@@ -147,6 +168,14 @@ class OpenAIChat:
         fix = f"Set the environment variable {variable} to the server's API key; now {state}."
         return ChatServerError(str(Problem("base_url", rule, self._endpoint.base_url, fix)))
 
+    def _unsupported(self, text: str) -> ChatServerError:
+        fix = (
+            "Leave out what it refuses: `trajset judge` has --plain (no JSON schema) and --dialect reasoning "
+            "(GPT-5 and o-series); --top-k none sends no top_k."
+        )
+        problem = Problem(self._endpoint.option, f"must take what is sent ({text})", self.name, fix)
+        return ChatServerError(str(problem))
+
     async def _not_found(self, text: str) -> ChatServerError:
         try:
             models = [model.id async for model in self._client.with_options(max_retries=0).models.list()]
@@ -155,12 +184,20 @@ class OpenAIChat:
             problem = Problem("base_url", "must serve /chat/completions", self._endpoint.base_url, fix)
         else:
             rule = f"must be a model that {self._endpoint.base_url} serves ({text})"
-            problem = Problem("teacher", rule, self.name, did_you_mean(self.name, models))
+            problem = Problem(self._endpoint.option, rule, self.name, did_you_mean(self.name, models))
         return ChatServerError(str(problem))
 
     def _unavailable(self, reason: str, advice: str) -> ChatUnavailableError:
+        return ChatUnavailableError(self._silent(reason, advice))
+
+    def _unreadable(self, reply: bytes, error: ValueError) -> UnreadableReplyError:
+        reason = f"unreadable reply {shorten(reply[:200])}: {error}"
+        advice = "Check that the URL ends in its API root, mostly /v1."
+        return UnreadableReplyError(self._silent(reason, advice), *read_usage(reply))
+
+    def _silent(self, reason: str, advice: str) -> str:
         rule = f"must be a chat server that answers ({self._redacted(reason)})"
-        return ChatUnavailableError(str(Problem("base_url", rule, self._endpoint.base_url, advice)))
+        return str(Problem("base_url", rule, self._endpoint.base_url, advice))
 
     def _redacted(self, text: str) -> str:
         return text if self._key == _NO_KEY else text.replace(self._key, "[key]")

@@ -50,26 +50,52 @@ class _Reply(BaseModel):
     usage: _Usage | None = None
 
 
+class _Metered(BaseModel):
+    usage: _Usage | None = None
+
+
 def write_request(model: str, request: ChatRequest) -> bytes:
     """The JSON body of a request. `top_k` (an extension of vLLM and others) is there only when set.
 
     `Message.name` stays at home: it marks retrieved text for us, and some servers refuse it.
     """
-    sampling = request.sampling
     body: JsonObject = {
         "model": model,
         "messages": [_write_message(message) for message in request.messages],
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        "seed": request.seed,
     }
-    optional = {"tools": request.tools, "stop": request.stop, "top_k": sampling.top_k}
+    body |= _write_sampling(request)
+    optional = {
+        "tools": request.tools,
+        "stop": request.stop,
+        "response_format": _write_format(request.response_schema),
+        "reasoning_effort": request.reasoning_effort,
+    }
     body |= {key: value for key, value in optional.items() if value}
     try:
         return orjson.dumps(body)
     except TypeError:  # a lone surrogate in a question or a passage
         return orjson.dumps(storable(body))
+
+
+def _write_sampling(request: ChatRequest) -> JsonObject:
+    sampling = request.sampling
+    if request.dialect == "reasoning":
+        return {"max_completion_tokens": sampling.max_tokens}
+    fields: JsonObject = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "seed": request.seed,
+    }
+    return fields | ({"top_k": sampling.top_k} if sampling.top_k else {})
+
+
+def _write_format(schema: JsonObject | None) -> JsonObject | None:
+    """Structured output in the form that OpenAI and vLLM share."""
+    if schema is None:
+        return None
+    named = {"name": schema.get("title", "reply"), "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": named}
 
 
 def _write_message(message: Message) -> JsonObject:
@@ -103,6 +129,15 @@ def read_reply(body: bytes) -> Completion:
     message, usage = _read_message(reply.choices[0].message), reply.usage or _Usage()
     finish = _finish(reply.choices[0].finish_reason, message)
     return Completion(message, finish, usage.prompt_tokens, usage.completion_tokens)
+
+
+def read_usage(body: bytes) -> tuple[int | None, int | None]:
+    """Prompt and completion tokens of a reply that cannot be read otherwise; None where it does not say."""
+    try:
+        usage = _Metered.model_validate(read_json(body)).usage or _Usage()
+    except ValueError:  # pydantic's own among them
+        return None, None
+    return usage.prompt_tokens, usage.completion_tokens
 
 
 def _read_message(message: _Message) -> Message:
