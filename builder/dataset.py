@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from datasets import Features
 
@@ -99,6 +100,15 @@ class LocalDataset:
         """
         for batch in _batches(self.shards(split)):
             yield from rows_from_table(batch)
+
+    def source(self, split: str = RAW) -> pads.Dataset:
+        """The split for a scan in pieces, in row order; nothing but its schema is read.
+
+        Raises:
+            DataError: see `shards`.
+        """
+        # As a list of files they are taken as they are: a folder may be called `[old]`.
+        return pads.dataset([str(file) for file in self.shards(split)], format="parquet")
 
     def table(self, split: str = RAW, columns: Sequence[str] | None = None) -> pa.Table:
         """The split as one Arrow table; only the columns asked for are read.

@@ -101,7 +101,7 @@ def open_whole(text: str, site: HubSite = THE_HUB) -> LocalDataset:
 
 def _download(ref: DatasetRef, site: HubSite) -> LocalDataset:
     repo = str(ref.repo)
-    folder = _download_manifest(repo, ref.revision, site)
+    folder = download_manifest(repo, ref.revision, site)
     manifest = read_manifest(folder)
     with hub_errors(repo):
         site.api().snapshot_download(
@@ -120,7 +120,7 @@ def _wanted(manifest: Manifest, split: str | None) -> list[str]:
     return [README, RECIPES, MANIFEST, *(shard.path for shard in (*shards, *sides))]
 
 
-def _download_manifest(repo: str, revision: str | None, site: HubSite) -> Path:
+def download_manifest(repo: str, revision: str | None, site: HubSite) -> Path:
     """The snapshot folder of the cache that now holds the manifest; its name is the commit."""
     with hub_errors(repo):
         try:

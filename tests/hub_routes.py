@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from hub_state import Hub, Refused, Repo, changed_files, file_entry, folder_entry, folders
+from hub_state import Fetched, Hub, Refused, Repo, changed_files, file_entry, folder_entry, folders
 
 
 @dataclass
@@ -248,7 +248,12 @@ def resolve(request: Request, name: str, revision: str, path: str) -> Reply:
     headers = {"X-Repo-Commit": head.sha, "ETag": f'"{file.oid}"', "Accept-Ranges": "bytes"}
     if file.lfs:
         headers |= {"X-Linked-Etag": f'"{file.sha256}"', "X-Linked-Size": str(file.size)}
-    return _ranged(request.hub.blobs[file.sha256], request.headers.get("range"), headers)
+    made = _ranged(request.hub.blobs[file.sha256], request.headers.get("range"), headers)
+    if request.method == "GET":
+        sent = re.match(r"bytes (\d+)-", made.headers.get("Content-Range", "bytes 0-"))
+        start = int(sent[1]) if sent else 0
+        request.hub.ranges.append(Fetched(path, start, start + len(made.body)))
+    return made
 
 
 def _ranged(content: bytes, wanted: str | None, headers: dict[str, str]) -> Reply:

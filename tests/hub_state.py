@@ -93,11 +93,21 @@ class Faults:
     before_commit: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """Bytes of a file that were sent, `end` not included."""
+
+    path: str
+    start: int
+    end: int
+
+
 @dataclass
 class Hub:
     """The state behind the server. With a `token`, writes and private repositories need it.
 
-    `uploads` counts the LFS uploads that were tried, `arrived` holds the SHA-256 of those that came through.
+    `uploads` counts the LFS uploads that were tried, `arrived` holds the SHA-256 of those that came through,
+    `ranges` what was downloaded.
     """
 
     token: str | None = None
@@ -105,6 +115,7 @@ class Hub:
     blobs: dict[str, bytes] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     requests: list[str] = field(default_factory=list)
+    ranges: list[Fetched] = field(default_factory=list)
     uploads: int = 0
     arrived: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
