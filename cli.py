@@ -16,6 +16,7 @@ from rich.console import Console
 
 from .builder.config import (
     CollectConfig,
+    Count,
     Flag,
     ImportConfig,
     IndexConfig,
@@ -277,11 +278,21 @@ def versions(repo: Repo) -> None:
 
 
 @app.command
-def diff(old: Data, new: Data) -> None:
-    """Compare two versions: rows added, removed and changed, and how each recipe's accept rate moved."""
-    from .commands.versions import show_diff
+def diff(old: Data, new: Data, *, recipe: Recipes = (), rows: Count = 3, out: Path | None = None) -> None:
+    """Compare two versions: rows added, removed and changed; how each recipe's accept rate moved, and why.
 
-    show_diff(old, new, console)
+    Parameters
+    ----------
+    recipe
+        Further recipes to evaluate on both versions, by name or path; those of both manifests always are.
+    rows
+        Rows to show of those that entered and of those that left, for each recipe.
+    out
+        File for all rows that changed side: .parquet, .csv or .json.
+    """
+    from .commands.diff import Wanted, show_diff
+
+    show_diff(old, new, Wanted(recipe, rows, out), console)
 
 
 @app.meta.default

@@ -27,6 +27,7 @@ def _whole(kind: object, tokens: Sequence[Token]) -> int:
 
 WHOLE = Parameter(converter=_whole)
 Positive = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
+Count = Annotated[int, WHOLE, Parameter(validator=Number(gte=0))]
 Seed = Annotated[int, WHOLE, Parameter(validator=Number(gte=-(2**63), lt=2**63))]
 """Seeds go into ids, which hold integers of 64 bits."""
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]

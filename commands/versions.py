@@ -1,4 +1,4 @@
-"""Info, card, schema, publish, pull, versions, diff: a dataset as a whole and its versions."""
+"""Info, card, schema, publish, pull, versions: a dataset as a whole and its versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ..builder.dataset import LocalDataset
-from ..builder.diff import diff
 from ..builder.hub import check_names, publish, pull, versions, versions_table
 from ..builder.info import dataset_info
 from ..builder.layout import README
@@ -71,8 +70,3 @@ def pull_dataset(data: str, folder: Path, console: Console) -> None:
 def show_versions(repo: str, console: Console) -> None:
     """The tags of a repository."""
     console.print(versions_table(repo, versions(repo)))
-
-
-def show_diff(old: str, new: str, console: Console) -> None:
-    """What changed between two versions."""
-    console.print(*diff(open_whole(old), open_whole(new)).tables())
