@@ -1,7 +1,7 @@
 """The command line: thin commands, each loading its stage when it is called.
 
 Exit codes: 0 done, 1 a bug in trajset, 2 bad input, 3 a server refuses or cannot be reached, 4 the disk is
-full or not writable, 130 interrupted.
+full or not writable, 5 a budget is used up, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .builder.config import (
     WorldConfig,
 )
 from .commands.boundary import guarded, options_from, report_bug
+from .filters.judge_config import JudgeConfig
 
 Engine = Literal["duckdb", "polars"]
 Data = Annotated[str, Parameter(help="A dataset: `PATH` or `REPO[@REVISION]`.")]
@@ -145,6 +146,20 @@ def import_(*files: Path, config: ImportConfig = ImportConfig()) -> None:
     from .commands.rollouts import import_dataset
 
     import_dataset(files, config, console)
+
+
+@app.command
+def judge(data: DataFolder, *, config: JudgeConfig) -> None:
+    """Let a language model judge the answers; its verdicts stand beside those of other judges.
+
+    Every reply is kept in a cache the moment it comes, so nothing is paid for twice: after a kill the same
+    command goes on. `--resume` goes on with a judge whose verdicts are in the dataset already (after a
+    budget, Ctrl-C, a server's failures, or new rows). An answer that is missing is wrong, a reply that cannot
+    be read is unscored.
+    """
+    from .commands.judge import judge_answers
+
+    judge_answers(data, config, console)
 
 
 @app.command(name="filter")

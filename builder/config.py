@@ -60,7 +60,7 @@ def config_values(config: Any) -> dict[str, Any]:
     return values
 
 
-_ONLY_HERE = frozenset({"out", "base-url", "api-key-env"})
+_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache"})
 """Options that say where something is and not what was made: they are not published."""
 _PATHS = frozenset({"questions", "index", "world", "gold"})
 """Options that may hold a path, of which only the last part is published."""
@@ -128,6 +128,25 @@ class TeacherKnobs:
     """Chance that it says so when it uses a fact from memory without having searched for it."""
     misreading: Share = 0.06
     """Chance that it misreads a fact that it found, where another value of the sort stands near."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class JudgeKnobs:
+    """How often the simulated judge errs. All shares are in [0, 1]; for `--model simulated` alone.
+
+    The defaults are made up, not measured: chosen so that the demo world's table looks a little like the
+    published one.
+    """
+
+    accepts_wrong: Share = 0.5
+    """Chance that it takes a wrong answer for right."""
+    rejects_right: Share = 0.1
+    """Chance that it takes a right answer for wrong."""
+    mends: Share = 0.7
+    """Chance that reflection puts a wrong verdict right."""
+    spoils: Share = 0.1
+    """Chance that reflection turns a right verdict into a wrong one."""
 
 
 @Parameter(name="*")

@@ -11,7 +11,8 @@
     │   ├── RetrieverError            the search engine refuses or cannot be reached
     │   └── HubError                  the Hub refuses or cannot be reached
     │       └── ConcurrentPublishError  somebody else published in between; nothing was changed
-    └── StorageError                  the local disk (full, not writable)                       exit code 4
+    ├── StorageError                  the local disk (full, not writable)                       exit code 4
+    └── BudgetError                   a budget is used up; what it paid for is kept             exit code 5
 
 Every message names the field, the rule, the value and the fix, in that order; `Problem` builds it.
 """
@@ -82,6 +83,12 @@ class StorageError(TrajsetError):
     """The local disk is full or not writable."""
 
     exit_code = 4
+
+
+class BudgetError(TrajsetError):
+    """A budget does not allow the rest of the work; what was paid for is kept."""
+
+    exit_code = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,14 @@ def oracle_labels(world: World, rows: Iterable[Row]) -> Iterator[Label]:
 
 def is_correct(row: Row) -> bool:
     """Whether the answer is a gold answer, exactly."""
-    if row.outcome.answer is None:
-        return False
+    answer = row.outcome.answer
+    return answer is not None and states_gold(answer, row.question.gold_answers)
+
+
+def states_gold(answer: str, golds: Sequence[str]) -> bool:
+    """Whether an answer, normalised, is a gold answer in one of the forms that the teacher gives it."""
     forms = ("{v}", *ANSWER_FORMS)
-    accepted = {normalise(form.format(v=gold)) for form in forms for gold in row.question.gold_answers}
-    return normalise(row.outcome.answer) in accepted
+    return normalise(answer) in {normalise(form.format(v=gold)) for form in forms for gold in golds}
 
 
 def ungrounded_facts(world: World, row: Row) -> list[Fact]:
