@@ -27,6 +27,7 @@ Judged = tuple[Reading, Work]
 REASKS = 2
 """How often a reply that came and cannot be read is asked for again."""
 
+_PAUSE_S = 0.5
 _NOTHING_YET = Completion(Message("assistant", ""), "stop")
 
 
@@ -134,6 +135,7 @@ class Asker:
             async with self._account.set_aside(self._most(request), wait=False) as granted:
                 if not more or not granted:
                     raise
+                await asyncio.sleep(_PAUSE_S)
                 return await self._attempt(key, request, more - 1)
 
     async def _ask(self, key: str, request: ChatRequest) -> Completion:

@@ -93,8 +93,9 @@ class Judge:
         )
 
     def key(self, request: ChatRequest) -> str:
-        """The content hash of a request to this model."""
-        return content_hash([self.model.name, self.model.revision, request], _KEY_LENGTH)
+        """The hash of all that is sent, and of what pins the model. Not of where it is sent."""
+        sent = write_request(self.model.name, request).decode()
+        return content_hash([self.model.name, self.model.revision, sent], _KEY_LENGTH)
 
     def most_tokens(self, request: ChatRequest) -> tuple[int, int]:
         """Tokens that a request and its reply can have at most: no token is shorter than a byte."""

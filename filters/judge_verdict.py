@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ..builder.chat.model import Completion
 from ..builder.errors import shorten
@@ -82,17 +83,17 @@ def _object(body: str) -> dict[str, Any]:
     if not body:
         raise UnreadableVerdictError("it is empty")
     try:
-        value = json.loads(body, object_pairs_hook=_distinct)
+        value = json.loads(body, object_pairs_hook=tuple)  # every object as its pairs, repeats kept
     except json.JSONDecodeError as error:
         raise UnreadableVerdictError(f"no JSON ({error.msg} at character {error.pos})") from error
     except RecursionError as error:
         raise UnreadableVerdictError("JSON nested too deeply") from error
-    if not isinstance(value, dict):
+    if not isinstance(value, tuple):
         raise UnreadableVerdictError("no JSON object")
-    return value
+    return _distinct(cast("tuple[tuple[str, Any], ...]", value))
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _distinct(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Keys without case. In most parsers the last of two values wins; here they contradict each other."""
     fields: dict[str, Any] = {}
     for name, value in pairs:
