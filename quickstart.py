@@ -31,13 +31,17 @@ from .builder.world.files import CORPUS, SETTINGS, load_world, write_world
 from .builder.world.oracle import oracle_labels
 from .builder.world.teacher import SimulatedTeacher
 from .builder.world.world import World, generate
+from .commands.judge import shown_progress as shown_judging
 from .commands.progress import STDERR, counting
 from .dataset_cards.render import write_card
+from .filters.judge import judge_dataset
+from .filters.judge_config import SIMULATED, JudgeConfig
+from .filters.judge_open import open_job
 from .filters.outcomes import outcomes
 from .filters.recipes import load_recipe
 from .filters.splits import make_split
 
-RECIPES = ("f1_only", "f1_search")
+RECIPES = ("llm_judge", "llm_judge_reflect", "f1_only", "f1_search")
 _PASSAGES_PER_SEARCH = 5
 
 
@@ -156,8 +160,19 @@ class _Quickstart:
         made_with = LocalDataset.open(self.dataset).manifest.config
         return _deciding(made_with) == _deciding(published_values(self.config))
 
+    def judge(self) -> None:
+        """The simulated judge's verdicts, and those after reflection; what is judged already stays."""
+        config = JudgeConfig(SIMULATED, reflect=True, resume=True, knobs=self.config.judge)
+        with self.step("verdicts") as said:
+            with shown_judging(STDERR) as report:
+                judged = judge_dataset(self.dataset, open_job(config), report)
+            if judged.asked.tally.draining:
+                raise KeyboardInterrupt
+            rows = judged.asked.tally.finished
+            said.append(f"judged: {rows:,} rows by the simulated judge, twice" if rows else "reused")
+
     def split(self) -> None:
-        """The splits of the shipped F1 recipes, then the card."""
+        """The splits of the four recipes, then the card."""
         with self.step("splits, card") as said:
             present = LocalDataset.open(self.dataset).manifest.recipes
             for recipe in map(load_recipe, RECIPES):
@@ -169,7 +184,7 @@ class _Quickstart:
 
 
 def run(config: QuickstartConfig, console: Console) -> None:
-    """World, index, trajectories, labels, splits, card; then the table of recipes.
+    """World, index, trajectories, labels, verdicts, splits, card; then the table of recipes.
 
     Raises:
         TrajsetError: a folder in the way, or a disk that refuses.
@@ -191,19 +206,21 @@ def run(config: QuickstartConfig, console: Console) -> None:
             console.print("Stopped. The same command goes on from here.")
             raise KeyboardInterrupt
         this.write(world, job, done)
+    this.judge()
     this.split()
     _show(this, time.perf_counter() - started)
 
 
 def _show(this: _Quickstart, seconds: float) -> None:
     table = outcomes(LocalDataset.open(this.dataset), [load_recipe(name) for name in RECIPES]).table()
-    table.title = "Simulated: made by the demo world's teacher, labelled exactly by its oracle"
+    table.title = "Simulated: teacher and judge are programs of the demo world, its oracle labels exactly"
     this.console.print(table)
     folder = shlex.quote(str(this.dataset))
     this.console.print(f"{seconds:.0f} s in all. Look at {folder}/README.md, then try:", highlight=False)
     for line in (
+        f"trajset ablate {folder} --out {shlex.quote(str(this.config.out / 'ablation'))}",
         f"trajset filter {folder} --recipe f1_search --set min_f1=0.9",
-        f"trajset info {folder}",
+        f'trajset sql "SELECT hops, avg(f1) FROM rows GROUP BY hops ORDER BY hops" {folder}',
         f"python -c {shlex.quote(_LOAD.format(str(this.dataset)))}",
     ):
         this.console.print(f"  {line}", highlight=False, soft_wrap=True)

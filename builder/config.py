@@ -237,6 +237,7 @@ class QuickstartConfig:
     """Folder for the world, the index and the dataset."""
     world: WorldConfig = WorldConfig()
     knobs: TeacherKnobs = TeacherKnobs()
+    judge: JudgeKnobs = JudgeKnobs()
     concurrency: Positive = 32
     """Rollouts under way at once."""
 

@@ -11,7 +11,7 @@ from trajset.filters.outcomes import Outcome, outcomes
 from trajset.filters.recipes import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPES = ("f1_only", "f1_search")
+RECIPES = ("llm_judge", "llm_judge_reflect", "f1_only", "f1_search")
 
 
 def quickstart(out: Path, *options: str) -> str:
@@ -32,6 +32,7 @@ def test_a_second_run_reuses_everything(out: Path) -> None:
     assert "world        reused" in shown
     assert "index        reused" in shown
     assert "trajectories reused" in shown
+    assert "verdicts     reused" in shown
     assert (out / "dataset" / "manifest.json").read_bytes() == manifest
 
 
