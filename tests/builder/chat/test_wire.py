@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trajset.builder.chat.model import ChatRequest, Sampling
-from trajset.builder.chat.wire import read_arguments, read_json, read_reply, write_request
+from trajset.builder.chat.wire import read_arguments, read_json, read_reply, read_usage, write_request
 from trajset.builder.prompts import MALFORMED_ARGUMENTS, SEARCH_TOOL
 from trajset.builder.schema import OBSERVATION_NAME, Message
 
@@ -121,3 +121,43 @@ def test_any_text_gives_arguments_that_can_be_written(raw):
 def test_any_bytes_are_json_or_a_value_error(data):
     with suppress(ValueError):
         orjson.dumps(read_json(data))
+
+
+SCHEMA = {"title": "verdict", "type": "object", "properties": {}, "additionalProperties": False}
+
+
+def sent(**options) -> dict:
+    chat = ChatRequest((Message("user", "Who?"),), (), Sampling(max_tokens=64), seed=7, **options)
+    return orjson.loads(write_request("teacher", chat))
+
+
+def test_a_schema_is_sent_in_the_form_that_openai_and_vllm_share():
+    assert sent(response_schema=SCHEMA)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA},
+    }
+    assert "response_format" not in sent()
+
+
+def test_the_reasoning_dialect_leaves_out_what_those_models_refuse():
+    assert sent(dialect="reasoning", reasoning_effort="low") == {
+        "model": "teacher",
+        "messages": [{"role": "user", "content": "Who?"}],
+        "max_completion_tokens": 64,
+        "reasoning_effort": "low",
+    }
+    assert {"temperature", "top_p", "top_k", "max_tokens", "seed"} <= sent().keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        (b'{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}', (7, 2)),
+        (b'{"choices": []}', (None, None)),
+        (b'{"usage": 3}', (None, None)),
+        (b'{"choices": [', (None, None)),
+        (b"[]", (None, None)),
+    ],
+)
+def test_the_usage_of_an_unreadable_reply_is_read_where_it_is_there(body, tokens):
+    assert read_usage(body) == tokens
