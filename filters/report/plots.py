@@ -1,0 +1,206 @@
+"""The plots of a report: which there are, what stands below them, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..ablation_types import Ablation, Estimate, Histogram, RecipeResult
+from . import forms
+from .figure import NARROW, WIDE, Draw, svg, themed
+from .plot_bars import Bars
+from .plot_overlap import Overlaps
+from .plot_rates import Point, Rates
+from .plot_sources import Sources
+from .plot_sweep import Curve, Sweeps, described
+from .published import Published, published
+from .tables import curves
+
+_MOST = 12
+"""Panels or sources that a plot shows at most; the tables have all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A plot drawn for a wide page and for a phone, as SVG with the light colours."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    wide: str
+    narrow: str
+
+    @property
+    def inline(self) -> tuple[str, str]:
+        """Both drawings in the colours of the page."""
+        return themed(self.wide), themed(self.narrow)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    name: str
+    title: str
+    caption: str
+    alt: str
+
+
+def drawn(ablation: Ablation) -> tuple[Plot, ...]:
+    """Every plot that the ablation has numbers for; the same text for equal ablations."""
+    return tuple(_drawn(words, draw) for words, draw in _plots(ablation))
+
+
+def _drawn(words: _Words, draw: Draw) -> Plot:
+    wide, narrow = (svg(words.name, size, draw) for size in (WIDE, NARROW))
+    return Plot(words.name, words.title, words.caption, words.alt, wide, narrow)
+
+
+def standalone(plot: Plot) -> bytes:
+    """The wide drawing as a file of its own, on white."""
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    body = plot.wide.replace("<svg ", f"<svg {names} ", 1)
+    head, _, rest = body.partition(">")
+    return f'{head}><rect width="100%" height="100%" fill="#ffffff"/>{rest}\n'.encode()
+
+
+def _plots(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+    yield from _rates(ablation, _FDR)
+    yield from _rates(ablation, _FPR)
+    yield from _bars(ablation, "f1", "F1 of the answer", "F1 (0 to 1)")
+    yield from _bars(ablation, "n_searches", "Searches per row", "searches in the row")
+    yield from _overlaps(ablation)
+    yield from _sources(ablation)
+    yield from _sweeps(ablation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    short: str
+    words: str
+    among: str
+    of: Callable[[RecipeResult], Estimate]
+
+
+_FDR = _Rate("FDR", "FDR (wrong rows over kept rows)", "is kept", lambda result: result.fdr)
+_FPR = _Rate("FPR", "FPR (wrong rows kept over all wrong rows)", "is wrong", lambda result: result.fpr)
+
+
+def _rates(ablation: Ablation, rate: _Rate) -> Iterator[tuple[_Words, Draw]]:
+    points, missing = _points(ablation, rate)
+    if not points:
+        return
+    boxes = published().of(result.recipe for result in ablation.overall)
+    caption = "One point per recipe; whiskers are 95% intervals."
+    if boxes:
+        caption += " Hatched boxes are published figures on other data, whose denominator is not stated."
+    if missing:
+        caption += f" Not drawn: {', '.join(missing)}."
+    said = [*map(_said, points), *map(_published_said, boxes)]
+    words = _Words(
+        name=f"accept_{rate.short.lower()}",
+        title=f"Accept rate against {rate.short}",
+        caption=caption,
+        alt=f"Accept rate and {rate.short}. {'; '.join(said)}.",
+    )
+    yield words, Rates(points, boxes, rate.words).draw
+
+
+def _points(ablation: Ablation, rate: _Rate) -> tuple[list[Point], list[str]]:
+    """The recipes whose point is known, and why the others have none."""
+    points: list[Point] = []
+    missing: list[str] = []
+    for result in ablation.overall:
+        accept, wrong = result.accept_rate, rate.of(result)
+        if accept is None or wrong.value is None:
+            why = forms.why_unknown(ablation, result, rate.among)
+            missing.append(f"{forms.clean(result.recipe)} ({why})")
+        else:
+            points.append(Point(result.recipe, accept, wrong))
+    return points, missing
+
+
+def _said(point: Point) -> str:
+    rates = f"{forms.percent(point.accept)}, {forms.percent(point.value)}"
+    return f"{forms.clean(point.recipe)} {rates} {forms.interval(point.wrong)}".rstrip()
+
+
+def _published_said(box: Published) -> str:
+    return f"published for {box.title}: {box.accept_text}, {box.wrong_text}"
+
+
+def _bars(ablation: Ablation, column: str, title: str, words: str) -> Iterator[tuple[_Words, Draw]]:
+    found = [one for one in ablation.histograms if one.column == column and (one.bins or one.unknown)]
+    if not found:
+        return
+    everything = next((one for one in found if one.recipe is None), None)
+    kept = [one for one in found if one.recipe is not None]
+    caption = "Coloured: the rows that the recipe keeps; grey: all rows."
+    thresholds = ablation.thresholds if column == "f1" else {}
+    if thresholds:
+        caption += " Dashed: the threshold above which a row may be kept."
+    alt = f"{title}, rows per bin. {'; '.join(map(_tallest, found))}."
+    made = Bars(everything, kept, thresholds, words, whole=column == "n_searches")
+    yield _Words("searches" if column == "n_searches" else column, title, caption, alt), made.draw
+
+
+def _tallest(one: Histogram) -> str:
+    name = "all rows" if one.recipe is None else forms.clean(one.recipe)
+    if not one.bins:
+        return f"{name}: nothing known"
+    top = max(one.bins, key=lambda entry: entry.rows)
+    total = sum(entry.rows for entry in one.bins)
+    return (
+        f"{name}: {total:,} rows, most ({top.rows:,}) from {forms.plain(top.low)} to {forms.plain(top.high)}"
+    )
+
+
+def _overlaps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+    pairs = [pair for pair in ablation.pairs if pair.source is None]
+    if not pairs:
+        return
+    recipes = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+    said = [
+        f"{forms.clean(pair.first)} and {forms.clean(pair.second)}: Jaccard {forms.decimal(pair.jaccard)}, "
+        f"agreement {forms.percent(pair.agreement)}"
+        for pair in pairs
+    ]
+    caption = "Over the rows on which both recipes have a verdict. A recipe's column starts below its name."
+    yield (
+        _Words("overlap", "Overlap of recipes", caption, f"{'; '.join(said)}."),
+        Overlaps(recipes, pairs).draw,
+    )
+
+
+def _sources(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+    results = [result for result in ablation.results if result.source is not None]
+    sources = list(dict.fromkeys(result.source for result in results if result.source is not None))
+    if not sources:
+        return
+    shown = _largest(sources, results)
+    recipes = list(dict.fromkeys(result.recipe for result in results))
+    caption = "Lines are 95% intervals; – stands where a rate is not known."
+    if len(shown) < len(sources):
+        caption += f" Drawn are the {len(shown)} sources with most rows of {len(sources)}."
+    title = f"Recipes by {forms.clean(ablation.grouped_by)}"
+    alt = f"{title}: accept rate, FDR and FPR of {len(shown)} sources, as in the table."
+    yield _Words("sources", title, caption, alt), Sources(recipes, shown, results).draw
+
+
+def _largest(sources: Sequence[str], results: Sequence[RecipeResult]) -> list[str]:
+    """The sources with most rows, in the order given."""
+    rows = {result.source: result.rows for result in results}
+    largest = sorted(sources, key=lambda source: -rows[source])[:_MOST]
+    return [source for source in sources if source in largest]
+
+
+def _sweeps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+    every = [Curve(title, points) for title, points in curves(ablation)]
+    if not every:
+        return
+    overall = [curve for curve in every if curve.points[0].result.source is None]
+    shown = (every if len(every) <= _MOST else overall or every)[:_MOST]
+    caption = "Bands are 95% intervals. Dotted: the recipe's own threshold."
+    if len(shown) < len(every):
+        caption += f" Drawn are {len(shown)} of {len(every)} curves; the table has all."
+    alt = f"{'. '.join(map(described, shown))}."
+    yield _Words("sweep", "Threshold sweep", caption, alt), Sweeps(shown, ablation.thresholds).draw
