@@ -5,7 +5,8 @@ answers what is asked (`Target`). What the labels stand for depends on how the r
 
     census       every row is labelled: plain counts, exact
     stratified   every label names its stratum and the strata make up the dataset: in stratum h each of the
-                 n_h labelled rows stands for N_h / n_h (Cochran, Sampling Techniques, 3rd ed. 1977, chapter 5)
+                 n_h labelled rows stands for N_h / n_h rows (Cochran, Sampling Techniques, 3rd ed. 1977,
+                 chapter 5)
     unknown      as if the labelled rows had been drawn at random, from endlessly many like them
 
 How many rows a recipe accepts is known on all rows, so that the labelled rows of a stratum are divided into
@@ -28,10 +29,20 @@ from ..builder.schema import Label
 from .ablation_types import Design, Estimate, Target
 from .intervals import Bools, Cells, Floats, Share, estimate, interval
 
-METHOD = (
-    "95 % score intervals over strata and post-strata, with skewness and finite-population corrections "
-    "(Miettinen and Nurminen 1985; Gart and Nam 1988); cell sizes by raking (Deming and Stephan 1940)"
-)
+METHODS = {
+    Design.NONE: "No row is labelled.",
+    Design.CENSUS: "Every row is labelled: the shares are exact.",
+    Design.STRATIFIED: (
+        "Labelled rows count by the inverse of their chance to be drawn, fitted to the rows that each recipe "
+        "accepts. 95 % score intervals over the strata (Miettinen and Nurminen 1985) with corrections for "
+        "skewness (Gart and Nam 1988) and for the finite number of rows."
+    ),
+    Design.UNKNOWN: (
+        "As if the labelled rows had been drawn at random, which nobody says. 95 % score intervals (Wilson "
+        "1927, Miettinen and Nurminen 1985) with a correction for skewness (Gart and Nam 1988)."
+    ),
+}
+"""How the figures were made, in words for a report."""
 NOTHING = Estimate(None, None, None, 0)
 
 Codes = NDArray[np.intp]
