@@ -1,24 +1,27 @@
 """One recipe, two engines: DuckDB and Polars give every row the same verdict.
 
-A verdict is true, false or null; null (something that the predicate needs is unknown) is not accepted.
-Both engines read only `id` and the columns that the predicate names.
+A verdict is true, false or null; null (something that the recipe needs is unknown) is not accepted.
+`id` and the columns that the recipes name are read once, whichever the engine, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Protocol, cast, get_args
 
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
-import pyarrow.parquet as pq
 
-from ..builder.dataset import LocalDataset
 from ..builder.errors import DataError, Problem, RecipeError, unknown
+from ..builder.readable import Readable
+from .qualify import WindowPlan
 from .recipes import Recipe
+from .window_engines import qualified_by_duckdb, qualified_by_polars
 
 Engine = Literal["duckdb", "polars"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -36,12 +39,15 @@ _LOCKED = (
 )
 
 
-def verdicts(shards: Sequence[Path], recipes: Sequence[Recipe], engine: Engine) -> pa.Table:
-    """One row per trajectory, in the shards' order: `id` and a nullable bool column per recipe.
+def verdicts(data: Readable | Sequence[Path], recipes: Sequence[Recipe], engine: Engine) -> pa.Table:
+    """One row per trajectory, in the order of `raw`: `id` and a nullable bool column per recipe.
+
+    `data` is a dataset, on disk or on the Hub, or the paths of its shards.
 
     Raises:
-        RecipeError: no such engine, two recipes of one name, or a predicate that the engine cannot run.
-        DataError: a shard cannot be read.
+        RecipeError: no such engine, two recipes of one name, or SQL that the engine cannot run.
+        DataError: a file is missing or cannot be read.
+        HubError: the Hub refuses or cannot be reached.
     """
     if engine not in _RUNNERS:
         raise RecipeError(str(unknown("engine", engine, ENGINES)))
@@ -49,78 +55,130 @@ def verdicts(shards: Sequence[Path], recipes: Sequence[Recipe], engine: Engine) 
     for name in names:
         if names.count(name) > 1:
             raise RecipeError(str(Problem("recipes", "must have names of their own", name, "Rename one.")))
-    for shard in shards:
-        _check_readable(shard)
-    try:
-        return _as_verdicts(_RUNNERS[engine](shards, recipes))
-    except (duckdb.Error, pl.exceptions.PolarsError) as error:
-        raise _cannot_run(engine, recipes, error) from error
+    rows = _read(data, sorted({"id", *(column for recipe in recipes for column in recipe.columns)}))
+    with _RUNNERS[engine]() as runner:
+        try:
+            found = _verdicts(rows, recipes, runner)
+        except (duckdb.Error, pl.exceptions.PolarsError) as error:
+            raise _cannot_run(engine, recipes, error) from error
+    return pa.table({"id": rows.column("id"), **dict(zip(names, found, strict=True))})
 
 
-def accepted_ids(dataset: LocalDataset, recipe: Recipe, engine: Engine = "duckdb") -> list[str]:
+def accepted_ids(data: Readable, recipe: Recipe, engine: Engine = "duckdb") -> list[str]:
     """The ids of the raw rows that the recipe accepts, in the dataset's order.
 
     Raises:
-        RecipeError, DataError: as for `verdicts`.
+        RecipeError, DataError, HubError: as for `verdicts`.
     """
-    table = verdicts(dataset.shards(), [recipe], engine)
+    table = verdicts(data, [recipe], engine)
     return table.filter(table.column(recipe.name)).column("id").to_pylist()
 
 
-def check_engines_agree(dataset: LocalDataset, recipe: Recipe) -> None:
+def check_engines_agree(data: Readable, recipe: Recipe) -> None:
     """Run a recipe on both engines and compare the verdicts row by row, nulls included.
 
     Raises:
         RecipeError: the engines disagree; the message names the first row. That is a fault of trajset.
-        DataError: as for `verdicts`.
+        DataError, HubError: as for `verdicts`.
     """
-    ours, theirs = (verdicts(dataset.shards(), [recipe], engine) for engine in ENGINES)
+    ours, theirs = (verdicts(data, [recipe], engine) for engine in ENGINES)
     frame = pl.DataFrame(
         {"id": ours.column("id"), "ours": ours.column(1), "theirs": theirs.column(1)},
     )
     rows = frame.filter(pl.col("ours").ne_missing(pl.col("theirs")))["id"].to_list()
     if rows:
         rule = f"must mean the same to {' and '.join(ENGINES)}; {len(rows)} rows differ, the first is"
-        fix = "Please report this predicate."
+        fix = "Please report this recipe."
         raise RecipeError(str(Problem(f"recipe {recipe.name}", rule, rows[0], fix)))
 
 
-def _check_readable(shard: Path) -> None:
+def _read(data: Readable | Sequence[Path], columns: list[str]) -> pa.Table:
     try:
-        pq.read_schema(shard)
+        if isinstance(data, Sequence):
+            return pads.dataset([str(path) for path in data], format="parquet").to_table(columns=columns)
+        return data.table(columns=columns)
     except (pa.ArrowException, OSError) as error:
         fix = "Restore the file, or make or pull the dataset again."
-        raise DataError(str(Problem(str(shard), "must be a Parquet file", str(error), fix))) from error
+        found = [str(path) for path in data] if isinstance(data, Sequence) else data.revision
+        rule = f"must consist of readable Parquet files ({error})"
+        raise DataError(str(Problem("dataset", rule, found, fix))) from error
 
 
-def _run_duckdb(shards: Sequence[Path], recipes: Sequence[Recipe]) -> pa.Table:
-    columns = ["id", *(f'({recipe.sql}) AS "{recipe.name}"' for recipe in recipes)]
+class _Runner(Protocol):
+    """An engine at work."""
+
+    def conditions(self, rows: pa.Table, sqls: Sequence[str]) -> pa.Table:
+        """A nullable bool column for each condition, in the order of the rows."""
+        ...
+
+    def qualified(self, rows: pa.Table, plan: WindowPlan) -> pa.Table:
+        """One nullable bool column, in the order of the rows."""
+        ...
+
+
+def _verdicts(rows: pa.Table, recipes: Sequence[Recipe], runner: _Runner) -> list[pa.ChunkedArray]:
+    judged = runner.conditions(rows, [recipe.sql for recipe in recipes])
+    return [
+        _qualified(rows, verdict.cast(pa.bool_()), recipe.plan, runner)
+        for recipe, verdict in zip(recipes, judged.columns, strict=True)
+    ]
+
+
+def _qualified(
+    rows: pa.Table, verdict: pa.ChunkedArray, plan: WindowPlan | None, runner: _Runner
+) -> pa.ChunkedArray:
+    """The verdict with what the windows say wherever the predicate is true."""
+    if plan is None:
+        return verdict
+    kept = pc.fill_null(verdict, False).combine_chunks()
+    said = runner.qualified(rows.filter(kept), plan).column(0).cast(pa.bool_())
+    columns = [verdict.combine_chunks(), kept, said.combine_chunks()]
+    return pa.chunked_array([pc.call_function("replace_with_mask", columns)])
+
+
+class _DuckDB:
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def conditions(self, rows: pa.Table, sqls: Sequence[str]) -> pa.Table:
+        self._connection.register("rows", rows)
+        columns = ", ".join(f'({sql}) AS "{number}"' for number, sql in enumerate(sqls))
+        return (
+            self._connection.sql(f"SELECT {columns} FROM rows").to_arrow_table() if sqls else rows.select([])
+        )
+
+    def qualified(self, rows: pa.Table, plan: WindowPlan) -> pa.Table:
+        return qualified_by_duckdb(self._connection, rows, plan)
+
+
+@contextmanager
+def _duckdb() -> Generator[_Runner]:
     with duckdb.connect() as connection:
-        connection.register("rows", pads.dataset([str(shard) for shard in shards]))
         for setting in _LOCKED:
             connection.execute(setting)
-        return connection.sql(f"SELECT {', '.join(columns)} FROM rows").to_arrow_table()
+        yield _DuckDB(connection)
 
 
-def _run_polars(shards: Sequence[Path], recipes: Sequence[Recipe]) -> pa.Table:
-    columns = [pl.sql_expr(recipe.sql).alias(recipe.name) for recipe in recipes]
-    # A folder may be called `[old]`: the paths are no patterns.
-    return pl.scan_parquet(list(shards), glob=False).select("id", *columns).collect().to_arrow()
+class _Polars:
+    def conditions(self, rows: pa.Table, sqls: Sequence[str]) -> pa.Table:
+        named = {f"verdict {number}": pl.sql_expr(sql) for number, sql in enumerate(sqls)}
+        # A condition without columns is still one value a row. Lazy: eagerly, Polars 2.1 gets some of them wrong.
+        frame = cast("pl.DataFrame", pl.from_arrow(rows)).lazy()
+        return frame.with_columns(**named).select(*named).collect().to_arrow()
+
+    def qualified(self, rows: pa.Table, plan: WindowPlan) -> pa.Table:
+        return qualified_by_polars(rows, plan)
 
 
-_RUNNERS: dict[Engine, Callable[[Sequence[Path], Sequence[Recipe]], pa.Table]] = {
-    "duckdb": _run_duckdb,
-    "polars": _run_polars,
-}
+@contextmanager
+def _polars() -> Generator[_Runner]:
+    yield _Polars()
 
 
-def _as_verdicts(table: pa.Table) -> pa.Table:
-    """The engines' results in one schema (Polars gives large strings)."""
-    kinds = [pa.string(), *[pa.bool_()] * (table.num_columns - 1)]
-    return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
+_RUNNERS: dict[Engine, Callable[[], AbstractContextManager[_Runner]]] = {"duckdb": _duckdb, "polars": _polars}
 
 
 def _cannot_run(engine: Engine, recipes: Sequence[Recipe], error: Exception) -> RecipeError:
     names = ", ".join(recipe.name for recipe in recipes)
-    fix = "Try the other engine (--engine), or write the predicate differently."
+    fix = "Try the other engine (--engine), or write the SQL differently."
     return RecipeError(str(Problem(f"recipe {names}", f"must run on {engine} ({error})", names, fix)))

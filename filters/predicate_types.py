@@ -8,7 +8,7 @@ rounding, integer overflow, casts) or because it reads more than the row (subque
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
@@ -49,10 +49,14 @@ def column_kinds(features: Features = FEATURES) -> dict[str, Kind]:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a predicate may refer to."""
+    """What SQL may refer to."""
 
     columns: Mapping[str, Kind]
     parameters: Mapping[str, Kind]
+    field: str
+    """Where the SQL stands, for messages: `predicate` or `qualify`."""
+    window: Callable[[exp.Window], Kind] | None = None
+    """Checks a window function; None where none may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,36 +109,47 @@ def kind_of(node: exp.Expr, names: Names) -> Kind:
         RecipeError: an unknown column or parameter, kinds that do not go together, or SQL outside `ALLOWED`.
     """
     if isinstance(node, exp.Column):
-        return _column(node, names.columns)
+        return _column(node, names)
     if isinstance(node, exp.Placeholder):
         return _look_up("parameter", str(node.this), names.parameters)
     if isinstance(node, exp.Case | exp.If):
         return _case(node, names)
     if isinstance(node, exp.Is):
         return _is(node, names)
-    return _leaf(node) or _operation(node, names)
+    if isinstance(node, exp.Window):
+        return _window(node, names)
+    return _leaf(node, names) or _operation(node, names)
 
 
-def _leaf(node: exp.Expr) -> Kind | None:
+def _window(node: exp.Window, names: Names) -> Kind:
+    if names.window is None:
+        rule = "must leave window functions to `qualify`, and not put one into another"
+        raise refuse(node, names, rule, 'Write them as qualify = "..." beside the predicate.')
+    return names.window(node)
+
+
+def _leaf(node: exp.Expr, names: Names) -> Kind | None:
     if isinstance(node, exp.Literal) and node.is_string:
         return Kind.TEXT
     if isinstance(node, exp.Literal):
         if math.isinf(float(node.this)):
-            raise _refuse(node, "must keep its numbers within double precision", "Write a smaller number.")
+            raise refuse(
+                node, names, "must keep its numbers within double precision", "Write a smaller number."
+            )
         return Kind.NUMBER
     if isinstance(node, exp.Boolean):
         return Kind.BOOLEAN
     return Kind.NOTHING if isinstance(node, exp.Null) else None
 
 
-def _column(node: exp.Column, columns: Mapping[str, Kind]) -> Kind:
+def _column(node: exp.Column, names: Names) -> Kind:
     if node.table:
-        raise _refuse(node, "must name columns without a table", "Write the column's name alone.")
+        raise refuse(node, names, "must name columns without a table", "Write the column's name alone.")
     name = node.name.lower()
-    if name in FEATURES and name not in columns:
-        fix = f"Usable columns: {', '.join(columns)}."
-        raise _refuse(node, "must use columns of numbers, text or true/false", fix)
-    return _look_up("column", name, columns)
+    if name in FEATURES and name not in names.columns:
+        fix = f"Usable columns: {', '.join(names.columns)}."
+        raise refuse(node, names, "must use columns of numbers, text or true/false", fix)
+    return _look_up("column", name, names.columns)
 
 
 def _look_up(what: str, name: str, known: Mapping[str, Kind]) -> Kind:
@@ -145,12 +160,12 @@ def _look_up(what: str, name: str, known: Mapping[str, Kind]) -> Kind:
 
 def _case(node: exp.Case | exp.If, names: Names) -> Kind:
     if isinstance(node, exp.Case) and node.this is not None:
-        raise _refuse(
-            node, "must write CASE with conditions", "Write CASE WHEN condition THEN value ... END."
+        raise refuse(
+            node, names, "must write CASE with conditions", "Write CASE WHEN condition THEN value ... END."
         )
     branches = cast("list[exp.If]", node.args["ifs"]) if isinstance(node, exp.Case) else [node]
     for branch in branches:
-        _expect(Kind.BOOLEAN, branch.this, names)
+        expect(Kind.BOOLEAN, branch.this, names)
     default = node.args.get("default") or node.args.get("false")
     values = [branch.args["true"] for branch in branches] + ([default] if default is not None else [])
     return _common(node, values, names)
@@ -158,11 +173,11 @@ def _case(node: exp.Case | exp.If, names: Names) -> Kind:
 
 def _is(node: exp.Is, names: Names) -> Kind:
     if isinstance(node.expression, exp.Boolean):
-        _expect(Kind.BOOLEAN, node.this, names)
+        expect(Kind.BOOLEAN, node.this, names)
     elif isinstance(node.expression, exp.Null):
         kind_of(node.this, names)
     else:
-        raise _refuse(node, "must use IS with NULL, TRUE or FALSE", "Use = to compare values.")
+        raise refuse(node, names, "must use IS with NULL, TRUE or FALSE", "Use = to compare values.")
     return Kind.BOOLEAN
 
 
@@ -170,14 +185,16 @@ def _operation(node: exp.Expr, names: Names) -> Kind:
     rule = _RULES.get(type(node))
     extra = {name for name, value in node.args.items() if value} - _OPERANDS
     if rule is None or extra - ({"negate"} if isinstance(node, exp.Like) else set()):
-        raise _refuse(node, "must keep to what both engines take alike", f"Usable: {ALLOWED}.")
+        raise refuse(node, names, "must keep to what both engines take alike", f"Usable: {ALLOWED}.")
     if isinstance(node, exp.Like) and not isinstance(node.expression, exp.Literal | exp.Placeholder):
-        raise _refuse(node, "must use LIKE with a fixed pattern", "Write the pattern in quotes.")
+        raise refuse(node, names, "must use LIKE with a fixed pattern", "Write the pattern in quotes.")
     if isinstance(node, exp.In) and not node.expressions:
-        raise _refuse(node, "must use IN with at least one value", "Write the values, as in hops IN (2, 3).")
+        raise refuse(
+            node, names, "must use IN with at least one value", "Write the values, as in hops IN (2, 3)."
+        )
     common = _common(node, _operands(node), names)
     if rule.takes is not None and common not in (rule.takes, Kind.NOTHING):
-        raise _mismatch(node, f"needs {rule.takes}", common)
+        raise _mismatch(node, names, f"needs {rule.takes}", common)
     return rule.gives or common
 
 
@@ -192,19 +209,25 @@ def _common(node: exp.Expr, values: Iterable[exp.Expr], names: Names) -> Kind:
     kinds = dict.fromkeys(kind_of(value, names) for value in values)
     kinds.pop(Kind.NOTHING, None)
     if len(kinds) > 1:
-        raise _mismatch(node, "needs values of one kind", " and ".join(kinds))
+        raise _mismatch(node, names, "needs values of one kind", " and ".join(kinds))
     return next(iter(kinds), Kind.NOTHING)
 
 
-def _expect(kind: Kind, node: exp.Expr, names: Names) -> None:
+def expect(kind: Kind, node: exp.Expr, names: Names) -> None:
+    """Refuse an expression that is not of that kind.
+
+    Raises:
+        RecipeError: it is of another kind, or see `kind_of`.
+    """
     found = kind_of(node, names)
     if found not in (kind, Kind.NOTHING):
-        raise _mismatch(node, f"must be {kind} here", found)
+        raise _mismatch(node, names, f"must be {kind} here", found)
 
 
-def _mismatch(node: exp.Expr, rule: str, found: str) -> RecipeError:
-    return _refuse(node, f"{rule}, not {found}", "See `trajset schema` for the columns' types.")
+def _mismatch(node: exp.Expr, names: Names, rule: str, found: str) -> RecipeError:
+    return refuse(node, names, f"{rule}, not {found}", "See `trajset schema` for the columns' types.")
 
 
-def _refuse(node: exp.Expr, rule: str, fix: str) -> RecipeError:
-    return RecipeError(str(Problem("predicate", rule, node.sql("duckdb"), fix)))
+def refuse(node: exp.Expr, names: Names, rule: str, fix: str) -> RecipeError:
+    """The error for a piece of SQL that may not stand where it does."""
+    return RecipeError(str(Problem(names.field, rule, node.sql("duckdb"), fix)))

@@ -12,7 +12,9 @@ from ..builder.errors import Problem, RecipeError, unknown
 from ..builder.identity import content_hash
 from ..builder.schema import JsonObject
 from .predicate_types import Kind
-from .predicates import Predicate, Value
+from .predicates import Predicate
+from .qualify import Qualify, WindowPlan
+from .sql_text import Value
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _RESERVED = ("raw", "all", "id")
@@ -27,7 +29,7 @@ _TRUTH = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a recipe, written `$name` in the predicate. Its type is the type of `default`."""
+    """A parameter of a recipe, written `$name` in its SQL. Its type is the type of `default`."""
 
     name: str
     default: Value
@@ -67,18 +69,23 @@ def _read(text: str, kind: type[Value]) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A named filter. A row is accepted where the predicate is true; null is not accepted."""
+    """A named filter. A row is accepted where the predicate is true, and `qualify` too where there is one.
+
+    `qualify` is a condition with window functions; they see the rows that the predicate accepts.
+    Null is not accepted.
+    """
 
     name: str
     title: str
     description: str
     predicate: Predicate
     parameters: tuple[Parameter, ...] = ()
+    qualify: Qualify | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the row that the predicate reads, sorted."""
-        return self.predicate.columns
+        """The columns of the row that it reads, sorted; with `qualify` also `id`, which breaks ties."""
+        return tuple(sorted({*self.predicate.columns, *(self.plan.columns if self.plan else ())}))
 
     @property
     def values(self) -> dict[str, Value]:
@@ -91,14 +98,21 @@ class Recipe:
         return self.predicate.sql(self.values)
 
     @property
+    def plan(self) -> WindowPlan | None:
+        """What `qualify` has the engines compute, parameters filled in."""
+        return self.qualify.plan(self.values) if self.qualify else None
+
+    @property
     def readable_sql(self) -> str:
-        """The predicate on one line, parameters filled in, for people."""
-        return self.predicate.readable(self.values)
+        """What may follow WHERE, on one line, parameters filled in, for people."""
+        predicate = self.predicate.readable(self.values)
+        return f"{predicate} QUALIFY {self.qualify.readable(self.values)}" if self.qualify else predicate
 
     @property
     def hash(self) -> str:
-        """16 hex digits over the predicate's text and the parameters' values; not over name and title."""
-        return content_hash([self.predicate.text, self.values])
+        """16 hex digits over the texts of its SQL and the parameters' values; not over name and title."""
+        qualify = [self.qualify.text] if self.qualify else []
+        return content_hash([self.predicate.text, self.values, *qualify])
 
     def bind(self, settings: Mapping[str, str]) -> Recipe:
         """The same recipe with parameters set from text, as `--set min_f1=0.7` gives it.
@@ -122,6 +136,7 @@ class Recipe:
             "title": self.title,
             "description": self.description,
             "predicate": self.predicate.text,
+            **({"qualify": self.qualify.text} if self.qualify else {}),
             "parameters": self.values,
             "columns": list(self.columns),
             "sql": self.readable_sql,
@@ -149,15 +164,16 @@ def built(fields: JsonObject, parameters: tuple[Parameter, ...]) -> Recipe:
         RecipeError: a text is missing or empty, the name cannot name a split, the SQL is refused, or a
             parameter is not used in it.
     """
-    predicate = Predicate.parse(
-        text_of(fields, "predicate"), {entry.name: entry.kind for entry in parameters}
-    )
+    kinds = {entry.name: entry.kind for entry in parameters}
+    predicate = Predicate.parse(text_of(fields, "predicate"), kinds)
+    qualify = Qualify.parse(text_of(fields, "qualify"), kinds) if "qualify" in fields else None
+    used = predicate.parameters | (qualify.parameters if qualify else frozenset())
     for parameter in parameters:
-        if parameter.name not in predicate.parameters:
+        if parameter.name not in used:
             rule, fix = "must be used in the predicate", f"Use ${parameter.name} or drop it."
             raise RecipeError(str(Problem("parameters", rule, parameter.name, fix)))
     description = text_of(fields, "description") if fields.get("description") else ""
-    return Recipe(_name(fields), text_of(fields, "title"), description, predicate, parameters)
+    return Recipe(_name(fields), text_of(fields, "title"), description, predicate, parameters, qualify)
 
 
 def _name(fields: JsonObject) -> str:

@@ -24,7 +24,7 @@ from ..builder.errors import Problem, RecipeError, unknown
 from ..builder.schema import JsonObject
 from .recipe_types import KINDS, Parameter, Recipe, built, text_of
 
-_KEYS = ("name", "title", "description", "predicate", "parameters")
+_KEYS = ("name", "title", "description", "predicate", "qualify", "parameters")
 _PARAMETER_KEYS = ("default", "description")
 
 

@@ -135,3 +135,50 @@ _numbers_3 = st.one_of(_numbers_2, calculated(_numbers_2))
 _compound = st.one_of(_simple, combined(_simple), about(_numbers_3), about(chosen(_simple, _texts)))
 
 predicates = st.one_of(_compound, combined(_compound), combined(combined(_compound)))
+
+WHOLE = ("n_searches", "hops", "1", "COALESCE(hops, 2)", "n_searches + 1", "-n_searches", "LENGTH(answer)")
+DIRECTIONS = ("", "ASC", "DESC", "ASC NULLS FIRST", "DESC NULLS FIRST", "NULLS LAST", "DESC NULLS LAST")
+RUNNING = "ROWS UNBOUNDED PRECEDING"
+
+_operands = st.one_of(st.sampled_from((*NUMBERS, *BOOLEANS, *TEXTS)), _numbers, _simple)
+_keys = formatted("{} {}", _operands, st.sampled_from(DIRECTIONS))
+_counted = st.one_of(
+    st.just("COUNT(*)"),
+    formatted("COUNT({})", _operands),
+    formatted("{}({})", st.sampled_from(["SUM", "AVG"]), st.sampled_from(WHOLE)),
+    formatted("SUM(CASE WHEN {} THEN 1 ELSE 0 END)", _simple),
+    formatted("{}({})", st.sampled_from(["MIN", "MAX"]), _numbers),
+)
+
+
+def listed(word: str, items: Text, least: int = 0) -> Text:
+    """`PARTITION BY a, b`, or nothing."""
+    return st.lists(items, min_size=least, max_size=2).map(
+        lambda found: f"{word} {', '.join(found)}" * bool(found)
+    )
+
+
+def over(functions: Text, order: Text, frame: Text) -> Text:
+    return formatted("{} OVER ({} {} {})", functions, listed("PARTITION BY", _operands), order, frame)
+
+
+def windows(last_key: str) -> Text:
+    """Window functions; `last_key` ends every ORDER BY on which a tie would tell, such as `, id`."""
+    ordered = listed("ORDER BY", _keys, least=1)
+    total = ordered.map(lambda text: text + last_key)
+    return st.one_of(
+        over(st.just("ROW_NUMBER()"), total, st.just("")),
+        over(st.sampled_from(["RANK()", "DENSE_RANK()"]), ordered, st.just("")),
+        over(_counted, st.just(""), st.just("")),
+        over(_counted, total, st.sampled_from(["", RUNNING])),
+    )
+
+
+def qualifiers(last_key: str = "") -> Text:
+    """Conditions with window functions; some read columns of the row too."""
+    numbers = st.one_of(windows(last_key), windows(last_key), _numbers)
+    first = formatted("{} {} {}", windows(last_key), st.sampled_from(COMPARISONS), numbers)
+    return st.one_of(first, infix(first, ("AND", "OR"), _simple), formatted("{} IS NULL", windows(last_key)))
+
+
+larger_tables = st.lists(records, min_size=0, max_size=9)

@@ -100,8 +100,8 @@ def test_the_connection_of_duckdb_is_locked(make_dataset, tmp_path: Path, monkey
 def test_comparing_the_engines(make_dataset, monkeypatch) -> None:
     dataset = make_dataset()
     check_engines_agree(dataset, load_recipe("f1_search"))
-    other = {**engines._RUNNERS, "polars": lambda shards, _: engines._run_duckdb(shards, [recipe("em")])}
-    monkeypatch.setattr(engines, "_RUNNERS", other)
+    right = engines._Polars.conditions
+    monkeypatch.setattr(engines._Polars, "conditions", lambda self, rows, _: right(self, rows, ["f1 > 0.9"]))
     with pytest.raises(RecipeError, match="1 rows differ, the first is; got '0000000000000002'"):
         check_engines_agree(dataset, recipe("f1 > 0.5"))
 

@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from predicate_grammar import SCHEMA, predicates, tables
+from predicate_grammar import SCHEMA, larger_tables, predicates, qualifiers, tables
 from sqlglot import exp
 from trajset.builder.errors import RecipeError
-from trajset.filters.engines import ENGINES, verdicts
+from trajset.filters.engines import ENGINES, Engine, verdicts
 from trajset.filters.predicates import Predicate
+from trajset.filters.qualify import Qualify
 from trajset.filters.recipes import Recipe
 
 
@@ -97,6 +98,79 @@ def test_what_engines_are_known_to_differ_on() -> None:
     check_parity(TRICKY, ODD)
 
 
+Ranking = tuple[str, str]
+"""A predicate and a qualify."""
+
+
+def ranking_recipes(texts: list[Ranking]) -> list[Recipe]:
+    found = []
+    for number, (predicate, qualify) in enumerate(texts):
+        with suppress(RecipeError):
+            parsed = Predicate.parse(predicate, {}), (), Qualify.parse(qualify, {})
+            found.append(Recipe(f"r{number}", "Generated", "", *parsed))
+    return found
+
+
+def verdict_or_refusal(shards: list[Path], entry: Recipe, engine: Engine) -> list[bool | None] | None:
+    """None where a sum does not fit 64 bits."""
+    try:
+        return verdicts(shards, [entry], engine).column(entry.name).to_pylist()
+    except RecipeError as error:
+        if "must run on" not in str(error):
+            raise
+        return None
+
+
+def check_rankings(texts: list[Ranking], records: list[dict[str, Any]], plainly: bool) -> None:
+    """Equal verdicts from both engines; `plainly`: and the ids that DuckDB's QUALIFY gives."""
+    with TemporaryDirectory() as folder, duckdb.connect() as connection:
+        shards = written(folder, records)
+        connection.register("rows", pads.dataset([str(shard) for shard in shards]))
+        for entry in ranking_recipes(texts):
+            ours, theirs = (verdict_or_refusal(shards, entry, engine) for engine in ENGINES)
+            assert ours == theirs or ours is None or theirs is None, entry.readable_sql
+            if plainly and ours is not None and entry.qualify.tree.find(*ARITHMETIC) is None:
+                query = f"SELECT id FROM rows WHERE ({entry.predicate.text}) QUALIFY ({entry.qualify.text})"
+                ids = {name for (name,) in connection.execute(query).fetchall()}
+                assert {str(i) for i, verdict in enumerate(ours) if verdict} == ids, entry.readable_sql
+
+
+TRICKY_RANKINGS = [
+    ("TRUE", "ROW_NUMBER() OVER (ORDER BY f1 DESC, id) <= 2"),
+    ("TRUE", "ROW_NUMBER() OVER (ORDER BY f1 NULLS FIRST, id) <= 2"),
+    ("TRUE", "RANK() OVER (ORDER BY em) = 2 OR DENSE_RANK() OVER (ORDER BY em DESC NULLS FIRST) = 2"),
+    ("f1 IS NOT NULL", "RANK() OVER (PARTITION BY f1 ORDER BY n_searches) = 1"),
+    ("em IS NULL", "COUNT(*) OVER () = 2"),
+    ("TRUE", "MAX(f1) OVER () > 1e308 AND MIN(f1) OVER () = 0"),
+    ("TRUE", "MAX(f1) OVER (ORDER BY id) IS DISTINCT FROM 0.3"),
+    ("TRUE", "SUM(n_searches) OVER (ORDER BY n_searches, id ROWS UNBOUNDED PRECEDING) < 0"),
+    ("TRUE", "AVG(n_searches) OVER (PARTITION BY em) = 1.5 OR SUM(hops) OVER (PARTITION BY id) IS NULL"),
+    ("FALSE", "COUNT(hops) OVER () >= 0"),
+    ("TRUE", "COUNT(hops) OVER (PARTITION BY answer ORDER BY id) = 0 OR TRUE"),
+    ("TRUE", "ROW_NUMBER() OVER (ORDER BY answer DESC, id) = 1 AND NULLIF(em, TRUE) IS NULL"),
+]
+
+
+def test_rankings_that_engines_are_known_to_differ_on() -> None:
+    assert len(ranking_recipes(TRICKY_RANKINGS)) == len(TRICKY_RANKINGS)
+    check_rankings(TRICKY_RANKINGS, ODD, plainly=True)
+    check_rankings(TRICKY_RANKINGS, [], plainly=True)
+
+
+def test_both_engines_refuse_a_sum_beyond_64_bits() -> None:
+    entry = ranking_recipes([("TRUE", "SUM(hops) OVER () > 0")])[0]
+    with TemporaryDirectory() as folder:
+        shards = written(folder, [ODD[1] | {"hops": 2**62}] * 2)
+        for engine in ENGINES:
+            with pytest.raises(RecipeError, match=f"must run on {engine}"):
+                verdicts(shards, [entry], engine)
+
+
+def rankings(last_key: str) -> st.SearchStrategy[list[Ranking]]:
+    accepted = st.just("TRUE") | predicates
+    return st.lists(st.tuples(accepted, qualifiers(last_key)), min_size=3, max_size=3)
+
+
 many = st.lists(predicates, min_size=5, max_size=5)
 quickly = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
 
@@ -116,3 +190,24 @@ def test_both_engines_agree_on_thousands_of_predicates(
     texts: list[str], records: list[dict[str, Any]]
 ) -> None:
     check_parity(texts, records)
+
+
+@settings(quickly, max_examples=50)
+@given(rankings(", id"), larger_tables)
+def test_rankings_mean_what_qualify_means(texts: list[Ranking], records: list[dict[str, Any]]) -> None:
+    check_rankings(texts, records, plainly=True)
+
+
+@settings(quickly, max_examples=50)
+@given(rankings(""), larger_tables)
+def test_both_engines_break_ties_alike(texts: list[Ranking], records: list[dict[str, Any]]) -> None:
+    check_rankings(texts, records, plainly=False)
+
+
+@pytest.mark.slow
+@settings(quickly, max_examples=700)
+@given(rankings("") | rankings(", id"), larger_tables)
+def test_both_engines_agree_on_thousands_of_rankings(
+    texts: list[Ranking], records: list[dict[str, Any]]
+) -> None:
+    check_rankings(texts, records, plainly=False)

@@ -34,7 +34,16 @@ def refused(folder: Path, text: str) -> str:
 
 def test_the_shipped_recipes() -> None:
     shipped = {recipe.name: recipe for recipe in list_recipes()}
-    assert sorted(shipped) == ["f1_only", "f1_search", "llm_judge", "llm_judge_reflect"]
+    assert sorted(shipped) == [
+        "best_of_n",
+        "cheapest_right",
+        "f1_only",
+        "f1_search",
+        "llm_judge",
+        "llm_judge_reflect",
+        "per_question",
+        "token_budget",
+    ]
     assert shipped["f1_only"].readable_sql == "f1 > 0.65"
     assert shipped["f1_only"].columns == ("f1",)
     assert shipped["llm_judge"].columns == ("llm_judge",)
@@ -101,7 +110,7 @@ def test_settings_from_the_command_line() -> None:
 def test_an_unknown_recipe_names_those_that_exist() -> None:
     with pytest.raises(RecipeError) as caught:
         load_recipe("f1_serch")
-    assert "Did you mean 'f1_search'? Known: f1_only, f1_search, llm_judge" in str(caught.value)
+    assert "Did you mean 'f1_search'? Known: best_of_n, cheapest_right, f1_only, f1_search" in str(caught.value)
     assert ".toml" in str(caught.value)
 
 
