@@ -119,8 +119,8 @@ def import_labels(folder: Path, incoming: Incoming, console: Console) -> None:
     merged = save_labels(folder, lambda _: Changes(read.labels), "label import")
     if merged.changed:
         write_card(folder)
-    blank = f" {read.blank:,} rows of the file are not labelled yet." if read.blank else ""
-    console.print(f"{folder}: {said(merged)}.{blank}", highlight=False)
+    blank = f" Not labelled yet in the file: {_counted(read.blank, 'row')}." if read.blank else ""
+    console.print(f"{folder}: {_said(merged)}.{blank}", highlight=False)
 
 
 def _read(dataset: LocalDataset, incoming: Incoming, reader: Reader) -> ReadLabels:
@@ -139,10 +139,14 @@ def _read(dataset: LocalDataset, incoming: Incoming, reader: Reader) -> ReadLabe
     return read_labels(incoming.file, read_source_lines(incoming.file, places), reader)
 
 
-def said(merged: Merged) -> str:
+def _said(merged: Merged) -> str:
     """What a merge did, in words."""
-    counts = [f"{count:,} labels {name}" for name, count in merged.counts.items() if count]
+    counts = [f"{_counted(count, 'label')} {name}" for name, count in merged.counts.items() if count]
     return ", ".join(counts + ([f"{merged.same:,} as they were"] if merged.same else [])) or "no labels"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def export_labels(data: str, out: Path, annotator: str | None, console: Console) -> None:
@@ -160,7 +164,7 @@ def export_labels(data: str, out: Path, annotator: str | None, console: Console)
     chosen = [label for label in labels if annotator in (None, label.annotator)]
     _need_labels(data, chosen)
     write_labels(out, chosen)
-    console.print(f"{out}: {len(chosen):,} labels", highlight=False)
+    console.print(f"{out}: {_counted(len(chosen), 'label')}", highlight=False)
 
 
 def _need_labels(data: str, labels: Sequence[Label]) -> None:
@@ -173,8 +177,9 @@ def _say_waiting(dataset: LocalDataset, console: Console) -> None:
     """Answers that a session which was killed left in its journal."""
     changes = journalled(dataset)
     for who, count in Counter(label.annotator for label in changes.labels).items():
-        hint = "the next `trajset label` puts them in"
-        console.print(f"{count:,} answers of {who} are not among the labels yet: {hint}.", highlight=False)
+        verb = "is" if count == 1 else "are"
+        state = f"{_counted(count, 'answer')} of {who} {verb} not among the labels yet"
+        console.print(f"{state}: the next `trajset label` puts them in.", highlight=False)
 
 
 def show_agreement(data: str, examples: int, console: Console) -> None:
@@ -222,8 +227,7 @@ def _show_disagreements(
         return
     texts = dataset.table(columns=["question"]).column(0).to_pylist()
     questions = dict(zip(dataset.ids(), texts, strict=True))
-    rows = "row" if len(found) == 1 else "rows"
-    console.print(f"They differ on {len(found):,} {rows}:", highlight=False)
+    console.print(f"They differ on {_counted(len(found), 'row')}:", highlight=False)
     for row in found[:examples]:
         console.print(f"\n{row.row_id}  {on_one_line(questions[row.row_id])}", highlight=False)
         for label in (row.first, row.second):
