@@ -23,6 +23,9 @@ from ..prompts import neutralise
 _MARK = r"[0-9a-f]{16}"
 _NAME = r"[a-z][a-z0-9 ]*"
 _FIRST = re.compile(rf"^=== BEGIN {_NAME} ({_MARK}) ===$", re.MULTILINE)
+_BLOCK = re.compile(
+    rf"^=== BEGIN ({_NAME}) ({_MARK}) ===\n(.*?)\n=== END \1 \2 ===$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,8 @@ def unfenced(text: str) -> tuple[Section, ...]:
     first = _FIRST.search(text)
     if first is None:
         return ()
-    block = re.compile(
-        rf"^=== BEGIN ({_NAME}) {first[1]} ===\n(.*?)\n=== END \1 {first[1]} ===$", re.MULTILINE | re.DOTALL
-    )
-    return tuple(Section(match[1], match[2]) for match in block.finditer(text))
+    blocks = (match for match in _BLOCK.finditer(text) if match[2] == first[1])
+    return tuple(Section(match[1], match[3]) for match in blocks)
 
 
 def _mark(sections: Sequence[Section]) -> str:

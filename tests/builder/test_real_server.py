@@ -1,15 +1,10 @@
 """Real questions, real passages, a real vLLM server (docs/real-server.md). Runs with `pytest -m vllm`."""
 
-import os
-import socket
-import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from trajset.builder.collect import Collected
 from trajset.builder.collect_run import run_collect
@@ -17,17 +12,14 @@ from trajset.builder.config import CollectConfig, IndexConfig
 from trajset.builder.errors import ChatServerError
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.schema import Row, StopReason
+from vllm_server import serving
 
 pytestmark = pytest.mark.vllm
 
-ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
 OPTIONS = (
-    *("--served-model-name", "tiny-qwen3", "--host", "127.0.0.1", "--dtype", "float32"),
-    *("--max-model-len", "2048", "--max-num-seqs", "8", "--enforce-eager"),
-    "--no-enable-chunked-prefill",  # vLLM 0.32 on a CPU dies of a seeded request that it reads in pieces
-    *("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"),
+    *("--max-model-len", "2048", "--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
+    *("--reasoning-parser", "qwen3"),
 )
-START_S = 600
 
 
 @pytest.fixture(scope="module")
@@ -44,44 +36,8 @@ def folder(shared_data: Path, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     """The root of a running server."""
-    python = os.environ.get("TRAJSET_VLLM_PYTHON")
-    if not python:
-        pytest.skip("TRAJSET_VLLM_PYTHON does not name the python of an environment with vLLM")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    module = (
-        "-m",
-        "vllm.entrypoints.openai.api_server",
-        "--model",
-        str(folder / "model"),
-        "--port",
-        str(port),
-    )
-    log = folder / "server.log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [python, *module, *OPTIONS], env=os.environ | ENVIRONMENT, stdout=output, stderr=subprocess.STDOUT
-        ) as server,
-    ):
-        try:
-            _wait(f"http://127.0.0.1:{port}/health", server, log)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            server.terminate()
-
-
-def _wait(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            httpx2.get(url, timeout=2).raise_for_status()
-        except httpx2.HTTPError:
-            time.sleep(1)
-        else:
-            return
-    pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
+    with serving(folder / "model", *OPTIONS) as root:
+        yield root
 
 
 def config(shared_data: Path, folder: Path, url: str, **changes) -> CollectConfig:
