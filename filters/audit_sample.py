@@ -12,7 +12,8 @@ chapter 5). How many rows a stratum of N_h rows gives:
     equal          n_h the same for all: best for comparing strata
 
 At least `min_per_stratum` rows of each are drawn, and a stratum with no more rows than that is taken whole:
-the rates are shares of the accepted or of the wrong rows, which may all lie in small strata.
+the rates are shares of the accepted or of the wrong rows, which may all lie in small strata. But the minimum
+takes at most half of the sample, or the large strata, of which most of the whole is made, would be starved.
 
 Rows are ranked within a stratum by a hash of seed and id, and the first n_h are taken: a simple random sample
 by permanent random numbers (Ohlsson 1995), the same whatever the order of the rows, on every machine.
@@ -108,7 +109,7 @@ def draw_sample(strata: Sequence[Stratum], plan: SamplePlan) -> tuple[SampledRow
 def allocate(strata: Sequence[Stratum], plan: SamplePlan) -> list[int]:
     """How many rows of each stratum are drawn; they add up to `size`, or to all rows if that is less.
 
-    Where the size does not allow `min_per_stratum` rows of each, the minimum is lowered as far as it must be.
+    The minimum is lowered where it would take more than half of the sample, down to two rows a stratum.
 
     Raises:
         ConfigError, DataError: as for `draw_sample`.
@@ -166,17 +167,19 @@ def _weights(strata: Sequence[Stratum], allocation: Allocation) -> list[float]:
 
 
 def _floors(sizes: Sequence[int], plan: SamplePlan) -> list[int]:
-    """The largest common minimum, up to the plan's, that the size of the sample allows."""
+    """The largest common minimum, up to the plan's, that takes no more than half of the sample."""
     wanted = max(1, plan.min_per_stratum)
-    for least in range(wanted, min(wanted, _FEWEST) - 1, -1):
+    for least in range(wanted, _FEWEST, -1):
         floors = [min(size, least) for size in sizes]
-        if sum(floors) <= plan.size:
+        if sum(floors) <= plan.size / 2:
             return floors
     least = min(wanted, _FEWEST)
-    needed = sum(min(size, least) for size in sizes)
-    rule = f"must be at least {needed}, for {least} rows of each of the {len(sizes)} strata"
-    fix = "Draw more rows, name fewer recipes with --recipes, or leave out --by."
-    raise ConfigError(str(Problem("--size", rule, plan.size, fix)))
+    floors = [min(size, least) for size in sizes]
+    if sum(floors) > plan.size:
+        rule = f"must be at least {sum(floors)}, for {least} rows of each of the {len(sizes)} strata"
+        fix = "Draw more rows, name fewer recipes with --recipes, or leave out --by."
+        raise ConfigError(str(Problem("--size", rule, plan.size, fix)))
+    return floors
 
 
 def _filled(weights: Sequence[float], floors: Sequence[int], caps: Sequence[int], total: int) -> list[float]:

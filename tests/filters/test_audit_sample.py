@@ -90,7 +90,7 @@ def test_each_row_is_drawn_as_often_as_its_chance_says() -> None:
         (SamplePlan(100), [75, 15, 10]),
         (SamplePlan(100, "equal"), [33, 34, 33]),
         (SamplePlan(300, "equal"), [200, 60, 40]),
-        (SamplePlan(20, min_per_stratum=10), [8, 6, 6]),
+        (SamplePlan(20, min_per_stratum=10), [14, 3, 3]),
         (SamplePlan(2000), [800, 160, 40]),
     ],
 )
