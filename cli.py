@@ -25,6 +25,7 @@ from .builder.config import (
     WorldConfig,
 )
 from .commands.boundary import guarded, options_from, report_bug
+from .commands.label_cli import app as label
 from .filters.judge_config import JudgeConfig
 
 Engine = Literal["duckdb", "polars"]
@@ -44,6 +45,7 @@ app = App(
     help_format="markdown",
     default_parameter=Parameter(negative=""),
 )
+app.command(label)
 console = Console(markup=False)  # a folder may be called [old]; where markup is meant, the call says so
 
 
