@@ -211,7 +211,8 @@ def _fitted(weight: Floats, target: Floats, counts: Floats, rate: Floats) -> Flo
 
     With a Lagrange multiplier m every p solves `m w p^2 - (m w + n) p + n rate = 0`; the sum falls with m.
     """
-    scale = 1 / np.maximum(np.abs(weight).max(axis=-1), 1e-300)
+    largest = np.abs(weight).max(axis=-1)
+    scale = 1 / np.where(largest > 0, largest, 1)
 
     def rates(place: Floats, problem: NDArray[np.intp]) -> Floats:
         push = np.sinh(place)[..., None] * scale[problem][..., None] * weight[problem]

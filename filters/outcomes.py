@@ -1,8 +1,7 @@
-"""How recipes fare on a dataset: what each keeps and, where rows are labelled, how much of it is wrong.
+"""How recipes fare on a dataset, on one page: the short form of an ablation, from the same computation.
 
-A row is good when its label says `correct and grounded`. Among the labelled rows,
-FDR = FP / (FP + TP) is the share of wrong rows among the accepted, FPR = FP / (FP + TN) the share of the
-wrong rows that is accepted. What cannot be computed is None, never 0.
+The words are those of `ablation_types`: FDR is the share of wrong rows among the accepted, FPR the share of
+the wrong rows that is accepted, recall ("good kept") the share of the good rows that is accepted.
 """
 
 from __future__ import annotations
@@ -10,23 +9,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
-import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from ..builder.dataset import LocalDataset
-from ..builder.errors import DataError, Problem, unknown
+from ..builder.readable import Readable
 from ..builder.schema import Label
-from ..builder.world.questions import DATASET as DEMO_WORLD
-from .engines import Engine, verdicts
+from .ablation_results import results
+from .ablation_rows import read_rows
+from .ablation_types import Design, Estimate, RecipeResult, Target
+from .engines import Engine
+from .estimates import choose_annotator, sample_of
 from .recipes import Recipe
 
 UNKNOWN = "–"
 """Printed where there is nothing to count."""
 
 _HEADINGS = ("kept", "of all", "un-\nscored", "FDR", "FPR", "good\nkept", "mean\nF1", "mean\nsearch")
+_SAMPLED = {
+    Design.STRATIFIED: "Below each share its 95 % interval; the labelled rows are a stratified sample.",
+    Design.UNKNOWN: (
+        "Below each share its 95 % interval, which holds only if the labelled rows were drawn at random: "
+        "nobody says how they were."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,44 +66,17 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one recipe does with the raw rows.
-
-    A row is scored where the predicate is true or false; null means that something it needs is unknown.
-    `mean_f1` and `mean_searches` are over the accepted rows. `audit` is None without labels, or
-    where no row is scored; it counts unscored rows as not accepted.
-    """
-
-    recipe: str
-    rows: int
-    scored: int
-    accepted: int
-    mean_f1: float | None
-    mean_searches: float | None
-    audit: Audit | None
-
-    @property
-    def unscored(self) -> int:
-        """Rows on which the recipe has no say."""
-        return self.rows - self.scored
-
-    @property
-    def accept_rate(self) -> float | None:
-        """Accepted rows over all rows, unscored ones included; None where no row is scored."""
-        return _ratio(self.accepted, self.rows) if self.scored else None
-
-
-@dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The recipes' outcomes on one dataset.
+    """The outcomes of recipes, and of judges without a column of their own, on one dataset.
 
-    `annotator` is whose labels were counted, None without labels. `simulated`: rows stem from the demo world.
+    `annotator` is whose labels count, None without labels. `simulated`: rows stem from the demo world.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[RecipeResult, ...]
     rows: int
     labelled: int
     annotator: str | None
+    design: Design
     simulated: bool
 
     def table(self) -> Table:
@@ -118,16 +97,17 @@ class Outcomes:
 
     def _caption(self) -> str:
         rows = f"{self.rows:,} {'simulated ' if self.simulated else ''}rows"
-        if self.annotator is None:
+        if not self.labelled:
             return f"{rows}, none of them labelled: what is wrong among them is not known."
-        return (
+        said = (
             f"{rows}, {self.labelled:,} of them labelled by {self.annotator}. Wrong: not both correct and "
             "grounded. FDR: share of wrong rows among the kept; FPR: share of the wrong rows that is kept."
         )
+        return " ".join([said, *([_SAMPLED[self.design]] if self.design in _SAMPLED else [])])
 
 
 def outcomes(
-    dataset: LocalDataset,
+    dataset: Readable,
     recipes: Sequence[Recipe],
     annotator: str | None = None,
     engine: Engine = "duckdb",
@@ -137,13 +117,15 @@ def outcomes(
     Raises:
         DataError: no such annotator, or several and none chosen; or a file cannot be read.
         RecipeError: a recipe cannot run.
+        HubError: the Hub refuses or cannot be reached.
     """
     labels = list(dataset.labels())
-    chosen = _choose(annotator, {label.annotator for label in labels})
-    theirs = [label for label in labels if label.annotator == chosen]
-    frame = _joined(dataset, recipes, engine)
-    found = tuple(_outcome(frame, recipe.name, theirs) for recipe in recipes)
-    return Outcomes(found, frame.height, len({label.row_id for label in theirs}), chosen, _simulated(frame))
+    chosen = choose_annotator(annotator, (label.annotator for label in labels))
+    rows = read_rows(dataset, recipes, (), None, engine)
+    theirs = (label for label in labels if label.annotator == chosen)
+    sample = sample_of(theirs, Target.GOOD, rows.frame.height)
+    found = results(rows, sample, rows.candidates)
+    return Outcomes(found, rows.frame.height, len(sample.ids), chosen, sample.design, rows.simulated)
 
 
 def audit(labels: Iterable[Label], accepted: Collection[str]) -> Audit:
@@ -158,67 +140,32 @@ def audit(labels: Iterable[Label], accepted: Collection[str]) -> Audit:
     )
 
 
-def _choose(annotator: str | None, known: set[str]) -> str | None:
-    if annotator is not None and annotator not in known:
-        raise DataError(str(unknown("annotator", annotator, known)))
-    if annotator is None and len(known) > 1:
-        names = sorted(known)
-        fix = f"Choose with --annotator: {', '.join(names)}."
-        raise DataError(str(Problem("annotator", "must be chosen where several labelled", names, fix)))
-    return annotator or next(iter(known), None)
-
-
-def _joined(dataset: LocalDataset, recipes: Sequence[Recipe], engine: Engine) -> pl.DataFrame:
-    """`f1` and `n_searches` beside every recipe's verdict, one row per trajectory."""
-    judged = _frame(verdicts(dataset.shards(), recipes, engine))
-    facts = _frame(dataset.table(columns=["f1", "n_searches", "dataset"]))
-    names = {recipe.name: f"verdict:{recipe.name}" for recipe in recipes}
-    return pl.concat([judged.rename(names), facts], how="horizontal")
-
-
-def _simulated(frame: pl.DataFrame) -> bool:
-    return bool((frame["dataset"] == DEMO_WORLD).any())
-
-
-def _frame(table: object) -> pl.DataFrame:
-    return cast("pl.DataFrame", pl.from_arrow(table))
-
-
-def _outcome(frame: pl.DataFrame, recipe: str, labels: Sequence[Label]) -> Outcome:
-    verdict = frame[f"verdict:{recipe}"]
-    kept = frame.filter(verdict)
-    return Outcome(
-        recipe,
-        rows=frame.height,
-        scored=verdict.count(),
-        accepted=kept.height,
-        mean_f1=_mean(kept["f1"]),
-        mean_searches=_mean(kept["n_searches"]),
-        audit=audit(labels, frozenset(kept["id"])) if labels and verdict.count() else None,
-    )
-
-
-def _mean(values: pl.Series) -> float | None:
-    return cast("float | None", values.drop_nulls().mean())
-
-
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _cells(outcome: Outcome) -> tuple[str, ...]:
-    audit = outcome.audit
+def _cells(outcome: RecipeResult) -> tuple[str, ...]:
     return (
         outcome.recipe,
         f"{outcome.accepted:,}",
         _percent(outcome.accept_rate),
         f"{outcome.unscored:,}",
-        _percent(audit and audit.fdr),
-        _percent(audit and audit.fpr),
-        _percent(audit and audit.recall),
+        *map(_estimate, (outcome.fdr, outcome.fpr, outcome.recall)),
         _decimal(outcome.mean_f1),
         _decimal(outcome.mean_searches),
     )
+
+
+def _estimate(share: Estimate) -> str:
+    """The share, and below it its interval where it has one."""
+    if share.low is None or share.high is None or share.low == share.high:
+        return _percent(share.value)
+    return f"{_percent(share.value)}\n{_short(share.low)}-{_short(share.high)}"
+
+
+def _short(share: float) -> str:
+    """Percent without the sign, with one digit behind the point below 10, as the column is narrow."""
+    return f"{share:.1%}"[:-1] if share < 0.0995 else f"{share:.0%}"[:-1]
 
 
 def _percent(share: float | None) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from trajset.builder.dataset import LocalDataset
+from trajset.filters.ablation_types import RecipeResult
 from trajset.filters.engines import accepted_ids
-from trajset.filters.outcomes import Outcome, outcomes
+from trajset.filters.outcomes import outcomes
 from trajset.filters.recipes import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,11 +60,9 @@ def test_the_readme_shows_what_the_quickstart_gives(out: Path) -> None:
         assert readme_cells(outcome) in readme
 
 
-def readme_cells(outcome: Outcome) -> str:
-    audit = outcome.audit
-    assert audit is not None
-    assert audit.labelled == 2000
-    shares = (outcome.accept_rate, audit.fdr, audit.fpr, audit.recall)
+def readme_cells(outcome: RecipeResult) -> str:
+    assert outcome.labelled == 2000
+    shares = (outcome.accept_rate, outcome.fdr.value, outcome.fpr.value, outcome.recall.value)
     return " | ".join(f"{share:.1%}" for share in shares if share is not None)
 
 
