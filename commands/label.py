@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from ..builder.dataset import LocalDataset
@@ -50,7 +51,7 @@ def draw(folder: Path, config: SampleConfig, console: Console) -> None:
         DataError, RecipeError: the dataset, a recipe or the column is not there or cannot be used.
     """
     dataset = LocalDataset.open(folder)
-    table = verdicts(dataset.shards(), bound(config.recipes, config.settings), "duckdb")
+    table = verdicts(dataset, bound(config.recipes, config.settings), "duckdb")
     by = {config.by: _column(dataset, config.by)} if config.by else None
     plan = SamplePlan(config.size, config.allocation, config.min_per_stratum, config.seed)
     sample = draw_sample(strata_of(table, by), plan)
@@ -231,7 +232,7 @@ def _show_disagreements(
     for row in found[:examples]:
         console.print(f"\n{row.row_id}  {on_one_line(questions[row.row_id])}", highlight=False)
         for label in (row.first, row.second):
-            console.print(f"  {_answers(label)}", highlight=False)
+            console.print(Padding(_answers(label), (0, 0, 0, 2)), highlight=False)
     if len(found) > examples:
         console.print(f"\n... and {len(found) - examples:,} more (--examples).", highlight=False)
 

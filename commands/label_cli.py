@@ -46,7 +46,7 @@ class SampleConfig:
     min_per_stratum: Positive = 10
     """Fewest rows of a stratum; smaller strata are taken whole."""
     seed: Seed = 0
-    """Seed of the draw. With the same seed a larger sample holds the smaller one."""
+    """Seed of the draw. With the same seed, more rows of a stratum are those of before and further ones."""
     out: Path = Path(PLAN)
     """CSV file to write."""
 

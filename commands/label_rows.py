@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 
 from ..builder.dataset import LocalDataset
 from ..builder.schema import Row
@@ -31,6 +30,5 @@ class SampleRows:
         return self._held[self.ids[place]]
 
     def _read(self, ids: Sequence[str]) -> dict[str, Row]:
-        shards = [str(shard) for shard in self.dataset.shards()]
-        table = pads.dataset(shards).to_table(filter=pc.field("id").isin(list(ids)))
+        table = self.dataset.source().to_table(filter=pc.field("id").isin(list(ids)))
         return {row.id: row for row in rows_from_table(table)}

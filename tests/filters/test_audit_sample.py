@@ -132,6 +132,12 @@ def test_an_audit_that_stops_early_has_seen_every_stratum() -> None:
     assert half["b"] == pytest.approx(5, abs=1)
 
 
+def test_a_larger_draw_of_a_stratum_holds_the_smaller_one() -> None:
+    found = strata(300, 60, 9)
+    small, large = ({row.row_id for row in draw_sample(found, SamplePlan(size))} for size in (60, 120))
+    assert small < large
+
+
 def test_too_small_a_sample_says_what_would_do() -> None:
     with pytest.raises(ConfigError, match="must be at least 6, for 2 rows of each of the 3 strata; got 5"):
         draw_sample(strata(10, 10, 10), SamplePlan(5))
