@@ -26,10 +26,13 @@ from .builder.config import (
 )
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.label_cli import app as label
+from .commands.sql_config import SqlConfig
 from .filters.judge_config import JudgeConfig
 
 Engine = Literal["duckdb", "polars"]
 Data = Annotated[str, Parameter(help="A dataset: `PATH` or `REPO[@REVISION]`.")]
+DataOrSplit = Annotated[str, Parameter(help="A dataset: `PATH[:SPLIT]` or `REPO[@REVISION][:SPLIT]`.")]
+Query = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Version = Annotated[
     str, Parameter(help="`REPO[@REVISION]` on the Hub; without a revision the newest commit.")
 ]
@@ -252,6 +255,23 @@ def schema() -> None:
     from .commands.versions import show_schema
 
     show_schema(console)
+
+
+@app.command
+def sql(query: Query, data: DataOrSplit, *, config: SqlConfig = SqlConfig()) -> None:
+    """Ask a dataset anything in SQL. A query only reads, and only the dataset: no file, no setting.
+
+    The tables are `rows` (one row a trajectory), `judgements`, `labels`, and each split by its name. With
+    `:SPLIT`, `rows` is that split.
+
+    Parameters
+    ----------
+    query
+        One SELECT, FROM, WITH, VALUES, DESCRIBE or SUMMARIZE of DuckDB; `-` reads it from standard input.
+    """
+    from .commands.sql import run_sql
+
+    run_sql(query, data, config, console)
 
 
 @app.command

@@ -177,7 +177,7 @@ def _raise_unless_done(status: Status, limits: Limits, sql: str) -> None:
         case Ending.REFUSED:
             raise InputError(status.message)
         case Ending.FAILED:
-            raise InputError(f"sql: {status.message}")
+            raise InputError(f"sql: {_harmless(status.message)}")
         case Ending.DATA:
             raise DataError(status.message)
         case _:
@@ -195,3 +195,8 @@ def _limit_reached(status: Status, limits: Limits, sql: str) -> tuple[str, str, 
     if status.ending is Ending.SIZE:
         return f"must have a result of at most {memory}", sql, fix
     return f"must do with {memory} of memory", sql, fix
+
+
+def _harmless(message: str) -> str:
+    """Without what moves a terminal's cursor: DuckDB quotes values of the data."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in message)

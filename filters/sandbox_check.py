@@ -30,9 +30,9 @@ VOLATILE_BUT_HARMLESS = frozenset(
 """Of the functions that are not functions of their arguments, those that touch nothing."""
 FORBIDDEN = frozenset(
     {"current_setting", "getenv", "getvariable", "pg_sleep", "write_log", "variant_bytes_to_variant"}
-    | {"finalize", "combine", "to_aggregate_state"}
+    | {"finalize", "combine", "to_aggregate_state", "json_serialize_plan"}
 )
-"""Scalar functions that read settings, wait, or take raw bytes for an engine's inner state."""
+"""Scalar functions that read settings, wait, plan other SQL, or take raw bytes for the engine's own state."""
 
 _READS_ONLY = "Write SELECT, FROM, WITH, VALUES, DESCRIBE or SUMMARIZE."
 _OUT_OF_REACH = "Files, catalogs and settings are out of reach."

@@ -26,6 +26,7 @@ from .sandbox_protocol import GRACE, Ending, Request, Status, TooLargeError
 
 _DEEPEST = 5000
 """Levels of nesting that Python may follow into a query's tree."""
+_LONGEST_MESSAGE = 4000
 _ENGINE_SHARE = 0.8
 """Of the memory, what DuckDB may count as its own; the rest is for what it does not count."""
 _ARENA = 64 << 20
@@ -114,7 +115,7 @@ def _failure(clock: _Clock, message: str) -> Status:
         return Status(Ending.TIME)
     if any(sign in message for sign in _NO_MEMORY):
         return Status(Ending.MEMORY)
-    return Status(Ending.FAILED, message)
+    return Status(Ending.FAILED, message[:_LONGEST_MESSAGE])
 
 
 def _run(connection: duckdb.DuckDBPyConnection, request: Request, out: BinaryIO, clock: _Clock) -> Status:
