@@ -63,6 +63,7 @@ def label_rows(folder: Path, annotator: str, plan: Path, shown: Shown, console: 
         KeyboardInterrupt: Ctrl-C; what was answered is in the dataset by then.
     """
     need_terminal()
+    _check_drawn(folder, plan)
     audit = _Audit(folder, check_annotator(annotator), read_plan(plan))
     _check_rows(plan, audit)
     journal = LabelJournal.of(folder, audit.annotator)
@@ -76,6 +77,14 @@ def label_rows(folder: Path, annotator: str, plan: Path, shown: Shown, console: 
     _say(audit, session, again.labels, console)
     if interrupted:
         raise KeyboardInterrupt
+
+
+def _check_drawn(folder: Path, plan: Path) -> None:
+    if not plan.exists():
+        fix = (
+            f"Draw one first: trajset label sample {shlex.quote(str(folder))} --out {shlex.quote(str(plan))}"
+        )
+        raise DataError(str(Problem("--sample", "must name a sample", str(plan), fix)))
 
 
 def _check_rows(plan: Path, audit: _Audit) -> None:

@@ -155,6 +155,14 @@ def test_help_resizing_and_ctrl_c(data: Path) -> None:
     assert len(list(LocalDataset.open(data).labels())) == 1
 
 
+def test_without_a_sample_it_says_how_to_draw_one(
+    data: Path, launch: Launch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trajset.commands.label_run.need_terminal", lambda: None)
+    assert launch("label", data, "--annotator", "ada", "--sample", data.parent / "none.csv") == 2
+    assert f"trajset label sample {data} --out" in capsys.readouterr().err
+
+
 def test_without_a_terminal_it_says_what_to_do_instead(
     data: Path, launch: Launch, capsys: pytest.CaptureFixture[str]
 ) -> None:
