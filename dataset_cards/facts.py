@@ -243,8 +243,8 @@ def _annotators(labels: Sequence[Label]) -> tuple[AnnotatorFacts, ...]:
             annotator,
             rows=len(given),
             correct=sum(label.correct for label in given),
-            grounded=sum(label.grounded for label in given),
-            good=sum(label.good for label in given),
+            grounded=sum(label.grounded is True for label in given),
+            good=sum(label.good is True for label in given),
         )
         for annotator, given in _by_annotator(labels).items()
     )
