@@ -27,6 +27,7 @@ from .builder.config import (
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.label_cli import app as label
 from .commands.sql_config import SqlConfig
+from .filters.decontaminate_config import Rules
 from .filters.judge_config import JudgeConfig
 
 Engine = Literal["duckdb", "polars"]
@@ -40,6 +41,7 @@ DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
 IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
 Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
 Recipes = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+Against = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Settings = Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)]
 
 app = App(
@@ -219,6 +221,24 @@ def outcomes(data: Data, *, recipe: Recipes = ("f1_only", "f1_search"), annotato
     from .commands.splits import show_outcomes
 
     show_outcomes(data, recipe, annotator, console)
+
+
+@app.command
+def decontaminate(data: DataFolder, *, against: Against = (), rules: Rules = Rules()) -> None:
+    """Find questions that repeat each other or overlap with evaluation sets; write it into the rows.
+
+    Fills `duplicate_group`, `contaminated`, `contamination`, `contamination_overlap`, which recipes can use.
+    Running it again replaces what was found before.
+
+    Parameters
+    ----------
+    against
+        Evaluation sets: JSONL, JSON, CSV, Parquet or text files, or `hf:REPO[@REVISION][:SPLIT]`; with a name
+        of its own as `NAME=FILE`.
+    """
+    from .commands.decontaminate import decontaminate_dataset
+
+    decontaminate_dataset(data, against, rules, console)
 
 
 @app.command

@@ -14,10 +14,10 @@ from typing import Literal, cast
 
 import polars as pl
 
-from ..builder.dataset import LocalDataset
 from ..builder.errors import RecipeError
 from ..builder.identity import canonical_json
 from ..builder.manifest import Manifest
+from ..builder.readable import Readable
 from .engines import Engine, verdicts
 from .recipes import Recipe
 
@@ -102,7 +102,7 @@ class _Pair:
 class _Version:
     """The verdicts of every text on one version: `id`, then a column per recipe hash, in row order."""
 
-    dataset: LocalDataset
+    dataset: Readable
     verdicts: pl.DataFrame
 
     def tally(self, recipe: Recipe) -> Tally:
@@ -111,13 +111,14 @@ class _Version:
 
 
 def moves(
-    before: LocalDataset, after: LocalDataset, asked: Sequence[Recipe] = (), engine: Engine = "duckdb"
+    before: Readable, after: Readable, asked: Sequence[Recipe] = (), engine: Engine = "duckdb"
 ) -> Moves:
     """Evaluate the recipes of both manifests, and those asked for, on both versions.
 
     Raises:
         RecipeError: a recipe cannot run on the engine.
-        DataError: a shard is missing or cannot be read.
+        DataError: a file is missing or cannot be read.
+        HubError: the Hub refuses or cannot be reached.
     """
     skipped: dict[str, str] = {}
     pairs = _pairs(_readable(before.manifest, skipped), _readable(after.manifest, skipped), asked)
@@ -163,9 +164,9 @@ def _pair(name: str, before: Mapping[str, Recipe], after: Mapping[str, Recipe]) 
     return _Pair(name, before[name], after[name], "same" if same else "changed")
 
 
-def _evaluated(dataset: LocalDataset, texts: Mapping[str, Recipe], engine: Engine) -> _Version:
+def _evaluated(dataset: Readable, texts: Mapping[str, Recipe], engine: Engine) -> _Version:
     recipes = [replace(recipe, name=name) for name, recipe in texts.items()]
-    found = verdicts(dataset.shards(), recipes, engine)
+    found = verdicts(dataset, recipes, engine)
     return _Version(dataset, cast("pl.DataFrame", pl.from_arrow(found)))
 
 
@@ -211,7 +212,7 @@ def _sides(verdict: pl.DataFrame, version: str) -> pl.DataFrame:
     return verdict.with_row_index(f"{version}_place").select("id", side.alias(version), f"{version}_place")
 
 
-def _explained(pair: _Pair, moved: pl.DataFrame, old: LocalDataset, new: LocalDataset) -> pl.DataFrame:
+def _explained(pair: _Pair, moved: pl.DataFrame, old: Readable, new: Readable) -> pl.DataFrame:
     """The moved rows with their questions, the recipe's columns that changed, and the reason in a word."""
     columns = sorted({*pair.old.columns, *pair.new.columns} - {"id"})
     moved = moved.join(_values(old, columns, moved, _BEFORE), on="id", how="left")
@@ -241,7 +242,7 @@ def _move() -> pl.Expr:
     )
 
 
-def _values(dataset: LocalDataset, columns: Sequence[str], moved: pl.DataFrame, prefix: str) -> pl.DataFrame:
+def _values(dataset: Readable, columns: Sequence[str], moved: pl.DataFrame, prefix: str) -> pl.DataFrame:
     """The moved rows' values in one version, their columns' names behind a prefix."""
     table = dataset.table(columns=list(dict.fromkeys(("id", "question_id", "question", *columns))))
     frame = cast("pl.DataFrame", pl.from_arrow(table)).join(moved, on="id", how="semi")
