@@ -19,24 +19,13 @@ import pyarrow.dataset as pads
 
 from ..builder.errors import DataError, Problem, RecipeError, unknown
 from ..builder.readable import Readable
+from .locked import lock
 from .qualify import WindowPlan
 from .recipes import Recipe
 from .window_engines import qualified_by_duckdb, qualified_by_polars
 
 Engine = Literal["duckdb", "polars"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
-
-# Data is registered before these are set: from then on the connection can open nothing and change nothing.
-_LOCKED = (
-    "SET python_enable_replacements = false",
-    "SET temp_directory = ''",
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
-    "SET allow_community_extensions = false",
-    "SET enable_external_access = false",
-    "SET disabled_filesystems = 'LocalFileSystem'",
-    "SET lock_configuration = true",
-)
 
 
 def verdicts(data: Readable | Sequence[Path], recipes: Sequence[Recipe], engine: Engine) -> pa.Table:
@@ -117,23 +106,31 @@ class _Runner(Protocol):
 
 
 def _verdicts(rows: pa.Table, recipes: Sequence[Recipe], runner: _Runner) -> list[pa.ChunkedArray]:
-    judged = runner.conditions(rows, [recipe.sql for recipe in recipes])
-    return [
-        _qualified(rows, verdict.cast(pa.bool_()), recipe.plan, runner)
-        for recipe, verdict in zip(recipes, judged.columns, strict=True)
-    ]
+    """Predicates that are the same text (recipes that rank share theirs) are computed once."""
+    sqls = list(dict.fromkeys(recipe.sql for recipe in recipes))
+    judged = dict(zip(sqls, runner.conditions(rows, sqls).columns, strict=True))
+    found: dict[str, pa.ChunkedArray] = {}
+    for sql, verdict in judged.items():
+        alike = [recipe for recipe in recipes if recipe.sql == sql]
+        found |= _told_apart(rows, verdict.cast(pa.bool_()).combine_chunks(), alike, runner)
+    return [found[recipe.name] for recipe in recipes]
 
 
-def _qualified(
-    rows: pa.Table, verdict: pa.ChunkedArray, plan: WindowPlan | None, runner: _Runner
-) -> pa.ChunkedArray:
-    """The verdict with what the windows say wherever the predicate is true."""
-    if plan is None:
-        return verdict
-    kept = pc.fill_null(verdict, False).combine_chunks()
-    said = runner.qualified(rows.filter(kept), plan).column(0).cast(pa.bool_())
-    columns = [verdict.combine_chunks(), kept, said.combine_chunks()]
-    return pa.chunked_array([pc.call_function("replace_with_mask", columns)])
+def _told_apart(
+    rows: pa.Table, verdict: pa.Array, recipes: Sequence[Recipe], runner: _Runner
+) -> dict[str, pa.ChunkedArray]:
+    """The verdicts, by name, of recipes of one predicate: `qualify` decides where the predicate is true."""
+    plans = {recipe.name: recipe.plan for recipe in recipes}
+    needed = sorted({column for plan in plans.values() if plan for column in plan.columns})
+    kept = pc.fill_null(verdict, False)
+    accepted = rows.select(needed).filter(kept) if needed else None
+    found: dict[str, pa.ChunkedArray] = {}
+    for name, plan in plans.items():
+        said = runner.qualified(accepted, plan).column(0).cast(pa.bool_()) if plan else None
+        columns = [verdict, kept, said.combine_chunks()] if said else []
+        final = pc.call_function("replace_with_mask", columns) if columns else verdict
+        found[name] = pa.chunked_array([final])
+    return found
 
 
 class _DuckDB:
@@ -154,15 +151,14 @@ class _DuckDB:
 @contextmanager
 def _duckdb() -> Generator[_Runner]:
     with duckdb.connect() as connection:
-        for setting in _LOCKED:
-            connection.execute(setting)
+        lock(connection)
         yield _DuckDB(connection)
 
 
 class _Polars:
     def conditions(self, rows: pa.Table, sqls: Sequence[str]) -> pa.Table:
         named = {f"verdict {number}": pl.sql_expr(sql) for number, sql in enumerate(sqls)}
-        # A condition without columns is still one value a row. Lazy: eagerly, Polars 2.1 gets some of them wrong.
+        # A condition without columns is still one value a row. Lazy: eagerly, Polars gets some wrong.
         frame = cast("pl.DataFrame", pl.from_arrow(rows)).lazy()
         return frame.with_columns(**named).select(*named).collect().to_arrow()
 

@@ -6,7 +6,7 @@ value for each of them in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import duckdb
@@ -85,12 +85,19 @@ def qualified_by_polars(rows: pa.Table, plan: WindowPlan) -> pa.Table:
 
 def _with_window(frame: pl.LazyFrame, name: str, window: Window) -> pl.LazyFrame:
     """The frame with the window function as a column."""
-    place, number = f"{name}:place", f"{name}:number"
-    frame = frame.with_columns(_place(window).alias(place))
-    frame = frame.with_columns(
-        _over(pl.int_range(1, pl.len() + 1, dtype=pl.Int64), window, place).alias(number)
-    )
-    return frame.with_columns(_polars_value(window, place, number).alias(name)).drop(place, number)
+    columns = _Columns(window, f"{name}:place", f"{name}:number", f"{name}:peer", f"{name}:value")
+    frame = frame.with_columns(_place(window).alias(columns.place))
+    frame = frame.with_columns(columns.running(_numbers()).alias(columns.number))
+    if window.ranks:
+        frame = frame.with_columns(columns.first_peer().alias(columns.peer))
+    if window.function in (Function.MIN, Function.MAX):
+        frame = frame.with_columns(_value_place(window).alias(columns.value))
+    helpers = (columns.place, columns.number, columns.peer, columns.value)
+    return frame.with_columns(columns.result().alias(name)).drop(helpers, strict=False)
+
+
+def _numbers() -> pl.Expr:
+    return pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
 
 
 def _place(window: Window) -> pl.Expr:
@@ -101,63 +108,74 @@ def _place(window: Window) -> pl.Expr:
     return pl.arg_sort_by(keys, descending=descending, nulls_last=nulls_last).arg_sort()
 
 
-def _over(value: pl.Expr, window: Window, place: str) -> pl.Expr:
-    return value.over(window.partition or None, order_by=place)
+def _value_place(window: Window) -> pl.Expr:
+    """The place of each value among all values, NaN behind every number; null where it is null."""
+    values = pl.col(str(window.argument))
+    return pl.when(values.is_not_null()).then(values.arg_sort(nulls_last=True).arg_sort())
 
 
-def _whole(value: pl.Expr, partition: Sequence[str]) -> pl.Expr:
-    return value.over(partition) if partition else value
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Helper columns of one window: what is inside `over` sees its partition alone, so that whatever looks at
+    all rows has to be a column before."""
 
+    window: Window
+    place: str
+    number: str
+    peer: str
+    value: str
 
-def _polars_value(window: Window, place: str, number: str) -> pl.Expr:
-    match window.function:
-        case Function.ROW_NUMBER:
-            return pl.col(number)
-        case Function.RANK:
-            return _rank(window, number)
-        case Function.DENSE_RANK:
-            first = (pl.col(number) == _rank(window, number)).cast(pl.Int64)
-            return _over(first.cum_sum(), window, place)
-        case Function.COUNT:
-            return _count(window, place, number)
-        case Function.SUM:
-            return _sum(window, place, number)
-        case Function.AVG:
-            return _sum(window, place, number).cast(pl.Float64) / _count(window, place, number).cast(
-                pl.Float64
-            )
-        case Function.MIN | Function.MAX:
-            return _extreme(window, place)
+    def running(self, values: pl.Expr) -> pl.Expr:
+        """Over the partition in order."""
+        return values.over(self.window.partition or None, order_by=self.place)
 
+    def whole(self, value: pl.Expr) -> pl.Expr:
+        """Over the whole partition."""
+        return value.over(self.window.partition) if self.window.partition else value
 
-def _rank(window: Window, number: str) -> pl.Expr:
-    """The number of the first row that is equal in all keys."""
-    return pl.col(number).min().over(*window.partition, *(key.column for key in window.order))
+    def first_peer(self) -> pl.Expr:
+        """The number of the first row of the partition that is equal in all keys."""
+        return (
+            pl.col(self.number).min().over(*self.window.partition, *(key.column for key in self.window.order))
+        )
 
+    def result(self) -> pl.Expr:
+        """The value of the window function."""
+        match self.window.function:
+            case Function.ROW_NUMBER:
+                return pl.col(self.number)
+            case Function.RANK:
+                return pl.col(self.peer)
+            case Function.DENSE_RANK:
+                return self.running((pl.col(self.number) == pl.col(self.peer)).cast(pl.Int64).cum_sum())
+            case Function.COUNT:
+                return self.count()
+            case Function.SUM:
+                return self.total()
+            case Function.AVG:
+                return self.total().cast(pl.Float64) / self.count().cast(pl.Float64)
+            case Function.MIN | Function.MAX:
+                return self.extreme()
 
-def _count(window: Window, place: str, number: str) -> pl.Expr:
-    if window.argument is None:
-        return pl.col(number) if window.running else _whole(pl.len().cast(pl.Int64), window.partition)
-    known = pl.col(window.argument).is_not_null().cast(pl.Int64)
-    return _over(known.cum_sum(), window, place) if window.running else _whole(known.sum(), window.partition)
+    def count(self) -> pl.Expr:
+        """Of rows, or of those in which the argument is known."""
+        argument = self.window.argument
+        if argument is None:
+            return pl.col(self.number) if self.window.running else self.whole(pl.len().cast(pl.Int64))
+        known = pl.col(argument).is_not_null().cast(pl.Int64)
+        return self.running(known.cum_sum()) if self.window.running else self.whole(known.sum())
 
+    def total(self) -> pl.Expr:
+        """Added up in 128 bits, then refused beyond 64; null where nothing was added."""
+        values = pl.col(str(self.window.argument)).cast(pl.Int64).cast(pl.Int128).fill_null(0)
+        total = self.running(values.cum_sum()) if self.window.running else self.whole(values.sum())
+        return pl.when(self.count() > 0).then(total).cast(pl.Int64)
 
-def _sum(window: Window, place: str, number: str) -> pl.Expr:
-    """Added up in 128 bits, then refused beyond 64; null where nothing was added."""
-    values = pl.col(str(window.argument)).cast(pl.Int64).cast(pl.Int128).fill_null(0)
-    total = (
-        _over(values.cum_sum(), window, place) if window.running else _whole(values.sum(), window.partition)
-    )
-    return pl.when(_count(window, place, number) > 0).then(total).cast(pl.Int64)
-
-
-def _extreme(window: Window, place: str) -> pl.Expr:
-    """By the place of each value among all values, where NaN stands behind every number, as in ORDER BY."""
-    values, smallest = pl.col(str(window.argument)), window.function is Function.MIN
-    places = pl.when(values.is_not_null()).then(values.arg_sort(nulls_last=True).arg_sort())
-    if window.running:
-        so_far = places.cum_min() if smallest else places.cum_max()
-        chosen = _over(so_far.forward_fill(), window, place)
-    else:
-        chosen = _whole(places.min() if smallest else places.max(), window.partition)
-    return values.sort(nulls_last=True).gather(chosen)
+    def extreme(self) -> pl.Expr:
+        """The value at the least or greatest place."""
+        places, smallest = pl.col(self.value), self.window.function is Function.MIN
+        if self.window.running:
+            chosen = self.running((places.cum_min() if smallest else places.cum_max()).forward_fill())
+        else:
+            chosen = self.whole(places.min() if smallest else places.max())
+        return pl.col(str(self.window.argument)).sort(nulls_last=True).gather(chosen)

@@ -140,7 +140,8 @@ WHOLE = ("n_searches", "hops", "1", "COALESCE(hops, 2)", "n_searches + 1", "-n_s
 DIRECTIONS = ("", "ASC", "DESC", "ASC NULLS FIRST", "DESC NULLS FIRST", "NULLS LAST", "DESC NULLS LAST")
 RUNNING = "ROWS UNBOUNDED PRECEDING"
 
-_operands = st.one_of(st.sampled_from((*NUMBERS, *BOOLEANS, *TEXTS)), _numbers, _simple)
+_columns = st.sampled_from((*NUMBERS, *BOOLEANS, *TEXTS))
+_operands = st.one_of(_columns, _columns, _numbers, _simple)
 _keys = formatted("{} {}", _operands, st.sampled_from(DIRECTIONS))
 _counted = st.one_of(
     st.just("COUNT(*)"),
@@ -181,4 +182,4 @@ def qualifiers(last_key: str = "") -> Text:
     return st.one_of(first, infix(first, ("AND", "OR"), _simple), formatted("{} IS NULL", windows(last_key)))
 
 
-larger_tables = st.lists(records, min_size=0, max_size=9)
+larger_tables = st.lists(records, min_size=3, max_size=9) | st.just([])

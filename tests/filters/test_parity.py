@@ -143,6 +143,11 @@ TRICKY_RANKINGS = [
     ("em IS NULL", "COUNT(*) OVER () = 2"),
     ("TRUE", "MAX(f1) OVER () > 1e308 AND MIN(f1) OVER () = 0"),
     ("TRUE", "MAX(f1) OVER (ORDER BY id) IS DISTINCT FROM 0.3"),
+    ("TRUE", "MAX(f1) OVER (PARTITION BY n_searches ORDER BY id) = f1"),
+    (
+        "TRUE",
+        "MIN(f1) OVER (PARTITION BY em) = 0.1 + 0.2 OR DENSE_RANK() OVER (PARTITION BY em ORDER BY f1) = 2",
+    ),
     ("TRUE", "SUM(n_searches) OVER (ORDER BY n_searches, id ROWS UNBOUNDED PRECEDING) < 0"),
     ("TRUE", "AVG(n_searches) OVER (PARTITION BY em) = 1.5 OR SUM(hops) OVER (PARTITION BY id) IS NULL"),
     ("FALSE", "COUNT(hops) OVER () >= 0"),
