@@ -72,11 +72,12 @@ def _results(
 ) -> tuple[RecipeResult, ...]:
     """By source, then by candidate; `kept` is by candidate, then by source."""
     codes = np.zeros_like(labelled.source) if sources == (None,) else labelled.source
-    sides = [
-        Sides(labelled.accepts(one), codes, _margins(counts))
-        for one, counts in zip(candidates, kept, strict=True)
-    ]
-    said = estimates(labelled.sample, sides)
+    said = estimates(
+        [
+            (labelled.sample, Sides(labelled.accepts(one), codes, _margins(counts)))
+            for one, counts in zip(candidates, kept, strict=True)
+        ]
+    )
     return tuple(
         _result(candidate, source, kept[number][place], said[number][place])
         for place, source in enumerate(sources)

@@ -18,7 +18,7 @@ Stephan, Annals of Mathematical Statistics 11, 1940), and then taken as known. T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,11 +160,19 @@ def _sample(design: Design, rows: int, given: Sequence[tuple[Label, bool]]) -> S
     )
 
 
-def estimates(sample: Sample, recipes: Sequence[Sides]) -> list[list[Estimates]]:
-    """For each recipe, what the labels say of it on each source."""
-    problems = [_problems(sample, sides) for sides in recipes]
+def estimates(audits: Sequence[tuple[Sample, Sides]]) -> list[list[Estimates]]:
+    """For each recipe with the sample that audits it, what the labels say of it on each source."""
+    problems = [_problems(sample, sides) for sample, sides in audits]
     found = iter(_solved([problem for per_source in problems for problem in per_source]))
     return [[next(found) for _ in per_source] for per_source in problems]
+
+
+def audit_of(labels: Iterable[Label], accepted: Collection[str], rows: int, target: Target) -> Estimates:
+    """What one annotator's labels say of the rows with these ids, among so many rows."""
+    sample = sample_of(labels, target, rows)
+    side = np.array([row in accepted for row in sample.ids], bool)
+    counts = np.array([(rows - len(accepted), len(accepted))], float)
+    return estimates([(sample, Sides(side, np.zeros_like(sample.stratum), counts))])[0][0]
 
 
 def _problems(sample: Sample, sides: Sides) -> list[_Problem]:
