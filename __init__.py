@@ -1,7 +1,7 @@
 """trajset: versioned datasets of search-agent trajectories, filtered in SQL.
 
-    from trajset import DatasetRef, open_ref
-    dataset = open_ref(DatasetRef.parse("user/hotpotqa-teacher@v1.0.0:f1_search"))
+    import trajset
+    frame = trajset.select("user/hotpotqa-teacher@v1.0.0", "f1_search", columns=["question", "answer"])
 
 The public names are loaded on first use, so that importing the package costs nothing.
 """
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .builder.errors import TrajsetError
     from .builder.refs import DatasetRef, open_ref
     from .builder.schema import Passage, Question, Row, StopReason
+    from .filters.recipes import load_recipe
+    from .filters.select import select
 
 __all__ = [
     "DatasetRef",
@@ -25,7 +27,9 @@ __all__ = [
     "Row",
     "StopReason",
     "TrajsetError",
+    "load_recipe",
     "open_ref",
+    "select",
 ]
 
 _HOMES = {
@@ -36,7 +40,9 @@ _HOMES = {
     "Row": "builder.schema",
     "StopReason": "builder.schema",
     "TrajsetError": "builder.errors",
+    "load_recipe": "filters.recipes",
     "open_ref": "builder.refs",
+    "select": "filters.select",
 }
 
 

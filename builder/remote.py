@@ -29,12 +29,47 @@ _HOLE = 8 << 10
 """Bytes between two wanted ranges up to which one request for both is cheaper than two."""
 
 
+class _HubFile:
+    """A file on the Hub for Arrow; what the Hub refuses is raised as an error of ours."""
+
+    def __init__(self, file: Any, repo: str) -> None:
+        self._file, self._repo = file, repo
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return self._file.closed
+
+    def read(self, size: int = -1) -> bytes:
+        """Fetch so many bytes from here on, and no other."""
+        with hub_errors(self._repo):
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The place."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+
 class _ExactRanges(FSSpecHandler):
     """Opens files without fsspec's read-ahead, which would fetch megabytes around every range."""
 
+    def __init__(self, hub: HfFileSystem, repo: str) -> None:
+        super().__init__(hub)
+        self._repo = repo
+
     def open_input_file(self, path: str) -> Any:
         """A file to read at any place."""
-        return pa.PythonFile(self.fs.open(path, mode="rb", cache_type="none"), mode="r")
+        with hub_errors(self._repo):
+            file = self.fs.open(path, mode="rb", cache_type="none")
+        return pa.PythonFile(_HubFile(file, self._repo), mode="r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +137,19 @@ class RemoteDataset:
         return items_from_table(self._read(shards, None), kind) if shards else iter(())
 
     def _read(self, shards: Sequence[Shard], columns: list[str] | None) -> pa.Table:
-        with hub_errors(self.repo):
-            try:
-                return self._scan(shards).to_table(columns=columns)
-            except pa.ArrowInvalid as error:
-                fix = "Publish it again, or choose another revision."
-                raise DataError(
-                    str(Problem(self.repo, "must hold Parquet files", str(error), fix))
-                ) from error
+        try:
+            return self._scan(shards).to_table(columns=columns)
+        except pa.ArrowInvalid as error:
+            fix = "Publish it again, or choose another revision."
+            raise DataError(str(Problem(self.repo, "must hold Parquet files", str(error), fix))) from error
 
     def _scan(self, shards: Sequence[Shard]) -> pads.Dataset:
         options = pads.ParquetFragmentScanOptions(
             pre_buffer=True, cache_options=pa.CacheOptions(hole_size_limit=_HOLE)
         )
         parquet = pads.ParquetFileFormat(default_fragment_scan_options=options)
-        hub = PyFileSystem(_ExactRanges(HfFileSystem(endpoint=self.site.endpoint)))
+        hub = PyFileSystem(_ExactRanges(HfFileSystem(endpoint=self.site.endpoint), self.repo))
         paths = [f"datasets/{self.repo}@{self.revision}/{shard.path}" for shard in shards]
         files = [parquet.make_fragment(path, hub) for path in paths]
-        with hub_errors(self.repo):
-            # The fragment keeps its footer for the scan; a dataset made from the paths reads it twice.
-            return pads.FileSystemDataset(files, files[0].physical_schema, parquet, hub)
+        # The fragment keeps its footer for the scan; a dataset made from the paths reads it twice.
+        return pads.FileSystemDataset(files, files[0].physical_schema, parquet, hub)

@@ -65,7 +65,7 @@ def conform(table: pa.Table | pa.RecordBatch) -> pa.Table:
     if "_view" in str(table.schema):
         # pyarrow 26 corrupts string views (Polars' newest Arrow level) when it casts them inside extensions.
         return table_from_rows(rows_from_table(table))
-    return _plain(table).select(list(COLUMNS)).cast(ARROW_SCHEMA)
+    return plain(table).select(list(COLUMNS)).cast(ARROW_SCHEMA)
 
 
 def table_from_items(items: Iterable[Item], kind: type[Item]) -> pa.Table:
@@ -161,8 +161,8 @@ def _storage(kind: pa.DataType) -> pa.DataType:
 _PLAIN_FIELDS = {field.name: field for field in _plain_schema(ARROW_SCHEMA)}
 
 
-def _plain(table: pa.Table | pa.RecordBatch) -> pa.Table:
-    """The table with row columns in their storage types; other columns stay as they are."""
+def plain(table: pa.Table | pa.RecordBatch) -> pa.Table:
+    """The table with row columns in their storage types, JSON as text; other columns stay as they are."""
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
     fields = [_PLAIN_FIELDS.get(field.name, field) for field in table.schema]

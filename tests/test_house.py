@@ -179,7 +179,9 @@ def test_the_public_names_are_these() -> None:
         "Row",
         "StopReason",
         "TrajsetError",
+        "load_recipe",
         "open_ref",
+        "select",
     ]
     assert all(getattr(trajset, name) is not None for name in trajset.__all__)
 
