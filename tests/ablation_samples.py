@@ -1,4 +1,4 @@
-"""Ablations made by hand for the report's tests: their numbers are invented, what they have and lack is not."""
+"""Ablations made by hand for the tests of the report; their numbers are invented."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 from trajset.filters.ablation_types import (
     Ablation,
@@ -25,8 +25,9 @@ from trajset.filters.ablation_types import (
 NOTHING = Estimate(None, None, None, 0)
 
 HOSTILE = (
-    "<script>alert(1)</script> a|b `code` ``two`` [bold]x[/bold] [link](http://e.x) $\\alpha$ $ & \x1b[31mred\x1b[0m "
-    "\x00\x07 \u202ereversed\u202c {{ 7 * 7 }} </svg></style> \u200b\ud7ff\ufffe # head\r\n\n| new | row |\n![i](//e.x/i)"
+    "<script>alert(1)</script> a|b `code` ``two`` [bold]x[/bold] [link](http://e.x) "
+    "$\\alpha$ $ & \x1b[31mred\x1b[0m \x00\x07 \u202ereversed\u202c {{ 7 * 7 }} </svg></style> "
+    "\u200b\ud7ff\ufffe # head\r\n\n| new | row |\n![i](//e.x/i)"
 )
 
 
@@ -150,7 +151,7 @@ def histogram(sample: Sample, column: str, recipe: str | None) -> Histogram:
     last = edges[-1]
     bins = tuple(
         Bin(low, high, sum(low <= value < high or value == high == last for value in known))
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
     )
     return Histogram(column, recipe, bins, len(values) - len(known))
 
@@ -163,7 +164,7 @@ def example(accepts: str, rejects: str, number: int, source: str | None = None) 
         rejects=rejects,
         row_id=f"{number:02d}{'ab' * 7}",
         source=source,
-        question=f"Which town is the birthplace of the director of film number {number}, and when was it founded?",
+        question=f"Which town is the birthplace of the director of film {number}, and when was it founded?",
         gold_answers=("Bremfeld", "the town of Bremfeld"),
         answer=None if number == 4 else "Bremfeld, founded in 1732",
         f1=None if number == 4 else 0.4,
@@ -172,6 +173,12 @@ def example(accepts: str, rejects: str, number: int, source: str | None = None) 
         grounded=None if label is False else label,
         note="the founding year was never retrieved" if number == 2 else None,
     )
+
+
+def only(sample: Sample, accepts: str, rejects: str) -> int:
+    """Rows that one recipe accepts and the other rejects."""
+    first, second = sample.recipes[accepts], sample.recipes[rejects]
+    return sum(first(row) is True and second(row) is False for row in sample.rows)
 
 
 def sweep(sample: Sample, sources: Sequence[str | None] = (None,)) -> tuple[SweepPoint, ...]:
@@ -215,7 +222,11 @@ def ablation(sample: Sample, grouped_by: str | None = None) -> Ablation:
             for source in groups
             for first, second in combinations(sample.recipes.items(), 2)
         ),
-        examples=tuple(example(*both, number) for both in permutations(names[:3], 2) for number in range(3)),
+        examples=tuple(
+            example(*both, number)
+            for both in permutations(names[:3], 2)
+            for number in range(min(3, only(sample, *both)))
+        ),
         sweeps=(),
         histograms=tuple(
             histogram(sample, column, name) for column in ("f1", "n_searches") for name in (None, *names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..ablation_types import Ablation, Design, Example, Judge, Target
 from . import forms
-from .tables import Cell, Column, Group, Table
+from .table import Cell, Column, Group, Table
 
 TARGETS = {
     Target.GOOD: (
@@ -125,8 +125,8 @@ def command(ablation: Ablation) -> str | None:
 
 
 def settings(ablation: Ablation) -> str:
-    """The config but for the command, as JSON on one line."""
-    rest = {name: value for name, value in ablation.config.items() if name != COMMAND}
+    """The config but for what the report shows elsewhere, as JSON on one line."""
+    rest = {name: value for name, value in ablation.config.items() if name not in (COMMAND, "recipes")}
     return json.dumps(rest, sort_keys=True, ensure_ascii=False, default=str)
 
 

@@ -52,6 +52,13 @@ class Colour(StrEnum):
 
 
 HUES = (Colour.BLUE, Colour.RED, Colour.GREEN, Colour.PURPLE, Colour.OCHRE, Colour.SLATE)
+
+
+def hue(number: int) -> Colour:
+    """The colour of the recipe at a place: the same in every plot."""
+    return HUES[number % len(HUES)]
+
+
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 _STYLE: dict[RcKeyType, Any] = {
@@ -59,6 +66,8 @@ _STYLE: dict[RcKeyType, Any] = {
     "font.size": FONT,
     "text.color": Colour.INK.value,
     "text.parse_math": False,  # a source may be called $x$
+    "figure.facecolor": "none",  # the page's own
+    "axes.facecolor": "none",
     "axes.edgecolor": Colour.MUTED.value,
     "axes.labelcolor": Colour.INK.value,
     "axes.spines.top": False,

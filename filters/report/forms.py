@@ -9,6 +9,9 @@ from ..ablation_types import Ablation, Design, Estimate, RecipeResult
 UNKNOWN = "–"
 """Stands where nothing is known; the reason stands beside it."""
 
+NO_VERDICT = "no verdict"
+"""Why nothing can be said of a recipe: what it reads is null everywhere."""
+
 _PICTURES = 0x2400
 """U+2400 and on: the pictures of the control characters, in their order."""
 _DELETE = "\x7f"
@@ -65,14 +68,14 @@ def plain(value: float) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """`[low, high]` in percent; "exact" where it is one value, nothing where the share is not known."""
+    """`low–high` in percent; nothing where the share is exact or not known."""
     if estimate.value is None:
         return ""
     if estimate.low is None or estimate.high is None:
         return "no interval"
     if estimate.low == estimate.value == estimate.high:
-        return "exact"
-    return f"[{estimate.low * 100:.1f}, {estimate.high * 100:.1f}]"
+        return ""
+    return f"{estimate.low * 100:.1f}–{estimate.high * 100:.1f}"
 
 
 def complement(estimate: Estimate) -> Estimate:
@@ -91,10 +94,10 @@ def _rest(share: float | None) -> float | None:
 
 def why_unknown(ablation: Ablation, result: RecipeResult, among: str) -> str:
     """Why a share over labelled rows cannot be told; `among` says what its denominator counts."""
+    if not result.scored:
+        return NO_VERDICT
     if ablation.design is Design.NONE:
         return "no row is labelled"
-    if not result.scored:
-        return "no row has a verdict"
     if not result.labelled:
         return "no row of the source is labelled"
     return f"no labelled row {among}"
@@ -103,5 +106,5 @@ def why_unknown(ablation: Ablation, result: RecipeResult, among: str) -> str:
 def why_nothing_kept(result: RecipeResult) -> str:
     """Why there is no mean over the kept rows."""
     if not result.scored:
-        return "no row has a verdict"
+        return NO_VERDICT
     return "not recorded" if result.accepted else "no row kept"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..ablation_types import Ablation
 from . import markdown
 from .plots import Plot
-from .tables import Cell, Column, Group, Table
+from .table import Cell, Column, Group, Table
 from .templates import context, environment
 
 
@@ -42,11 +42,6 @@ def _rows(shown: Table, group: Group) -> list[list[str]]:
 
 
 def _cell(cell: Cell, column: Column) -> str:
-    """`12.3% [8.1, 17.5]`, or a dash and why."""
+    """`12.3% (8.1–17.5)`, or a dash and why."""
     value = markdown.code(cell.text) if column.code else markdown.text(cell.text)
-    return f"{value} {_bracketed(cell.detail)}".strip()
-
-
-def _bracketed(detail: str) -> str:
-    """An interval or reason; that a share is exact is said once, below the table."""
-    return "" if detail == "exact" else markdown.text(detail)
+    return f"{value} ({markdown.text(cell.detail)})" if cell.detail else value

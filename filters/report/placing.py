@@ -29,55 +29,55 @@ class Box:
         inside = self.left <= other.left and other.right <= self.right
         return inside and self.top <= other.top and other.bottom <= self.bottom
 
+    def grown(self, pixels: float) -> Box:
+        """The same with a margin on each side."""
+        return Box(self.left - pixels, self.top - pixels, self.right + pixels, self.bottom + pixels)
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name of some width and height that belongs to the point (x, y)."""
+    """A name of some width and height that belongs to what is drawn in a box."""
 
-    x: float
-    y: float
+    owner: Box
     width: float
     height: float
 
 
-_RINGS = (9.0, 16.0, 26.0, 38.0, 52.0, 68.0, 86.0, 106.0, 128.0)
-_FAR = 6.0
+_RINGS = (3.0, 8.0, 16.0, 26.0, 38.0, 52.0, 68.0, 86.0, 106.0, 128.0)
+_FAR = 2.0
 """Square pixels of cover that one pixel of distance weighs as much as."""
+_NEAR = 5.0
+"""Pixels around what is drawn that a name should leave free, lest it seem to belong there."""
 _OUTSIDE = 1e6
 
 
 def place(names: Sequence[Name], taken: Sequence[Box], area: Box) -> list[Box]:
     """A box for each name, in their order; `taken` is what should stay uncovered."""
-    covered = list(taken)
+    covered = [box.grown(_NEAR) for box in taken]
     placed: list[Box] = []
     for name in names:
-        best = min(_candidates(name), key=lambda candidate: _cost(candidate, covered, area))[1]
+        others = [*covered, name.owner]
+        best = min(_candidates(name), key=lambda candidate: _cost(candidate, others, area))[1]
         covered.append(best)
         placed.append(best)
     return placed
 
 
 def _candidates(name: Name) -> Iterator[tuple[float, Box]]:
-    """Places around the point with their distance: right, left, above, below, then between."""
-    half, half_height = name.width / 2, name.height / 2
+    """Places around the owner with their distance: right, left, above and below, then at its corners."""
+    owner, width, height = name.owner, name.width, name.height
+    middle, centre = (owner.top + owner.bottom - height) / 2, (owner.left + owner.right - width) / 2
     for ring in _RINGS:
-        beside = ring + half
-        for across, down in (
-            (beside, 0.0),
-            (-beside, 0.0),
-            (0.0, -ring - half_height),
-            (0.0, ring + half_height),
-            (beside, -ring),
-            (beside, ring),
-            (-beside, -ring),
-            (-beside, ring),
-            (half, -ring - half_height),
-            (half, ring + half_height),
-            (-half, -ring - half_height),
-            (-half, ring + half_height),
+        right, left = owner.right + ring, owner.left - ring - width
+        above, below = owner.top - ring - height, owner.bottom + ring
+        for x, y in (
+            *((right, middle), (left, middle), (centre, above), (centre, below)),
+            *((right, owner.top), (left, owner.top), (right, owner.bottom - height)),
+            *((left, owner.bottom - height), (owner.left, above), (owner.right - width, above)),
+            *((owner.left, below), (owner.right - width, below)),
+            *((right, above), (left, above), (right, below), (left, below)),
         ):
-            x, y = name.x + across, name.y + down
-            yield ring, Box(x - half, y - half_height, x + half, y + half_height)
+            yield ring, Box(x, y, x + width, y + height)
 
 
 def _cost(candidate: tuple[float, Box], covered: Sequence[Box], area: Box) -> float:

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..ablation_types import Histogram
 from . import forms
-from .figure import HUES, SMALL, Colour, Margins, Sheet, Size, fitted, panel_rows, panels
+from .figure import SMALL, Colour, Margins, Sheet, Size, fitted, hue, panel_rows, panels
 
 _HEIGHT = 150
 
@@ -19,6 +19,7 @@ _HEIGHT = 150
 class Bars:
     """All rows and the kept ones of each recipe; `thresholds` become lines. `whole`: values are counts."""
 
+    recipes: Sequence[str]
     everything: Histogram | None
     kept: Sequence[Histogram]
     thresholds: Mapping[str, float]
@@ -29,23 +30,20 @@ class Bars:
         """The sheet for a page of that size."""
         shown = [*([self.everything] if self.everything else []), *self.kept]
         sheet = Sheet(size, panel_rows(size, len(shown)) * _HEIGHT + 18)
-        for number, (axes, one) in enumerate(
-            zip(panels(sheet, len(shown), _HEIGHT, Margins()), shown, strict=True)
-        ):
-            self._panel(axes, one, number)
+        for axes, one in zip(panels(sheet, len(shown), _HEIGHT, Margins()), shown, strict=True):
+            self._panel(axes, one)
         sheet.text(44, sheet.height - 4, self.words)
         return sheet
 
-    def _panel(self, axes: Axes, one: Histogram, number: int) -> None:
+    def _panel(self, axes: Axes, one: Histogram) -> None:
         if self.everything is not None:
             _bars(axes, self.everything, Colour.ALL)
         if one.recipe is not None:
-            _bars(axes, one, HUES[(number - 1) % len(HUES)])
+            _bars(axes, one, hue(self.recipes.index(one.recipe)))
         _look(axes, one, self.whole)
         _title(axes, one)
-        for recipe, value in self.thresholds.items():
-            if one.recipe in (None, recipe):
-                _threshold(axes, value)
+        for value in sorted({at for recipe, at in self.thresholds.items() if one.recipe in (None, recipe)}):
+            _threshold(axes, value)
 
 
 def _bars(axes: Axes, one: Histogram, colour: Colour) -> None:

@@ -10,10 +10,10 @@ from matplotlib.patches import Rectangle
 
 from ..ablation_types import Pair
 from . import forms
-from .figure import SMALL, Colour, Sheet, Size, fitted
+from .figure import SMALL, Colour, Sheet, Size, fitted, width
 
 _NAME = 150
-"""Pixels kept for the last name of the diagonal."""
+"""Most pixels kept for the last name of the diagonal."""
 _CELL = 58
 _DEEPEST = 0.55
 """Opacity of a cell whose share is 1: numbers on it stay readable in light and dark."""
@@ -31,12 +31,12 @@ class Overlaps:
     def draw(self, size: Size) -> Sheet:
         """Jaccard and agreement, side by side or below each other."""
         across = size.width / size.columns
-        cell = min(_CELL, (across - _NAME - 10) / (len(self.recipes) - 1))
+        cell = min(_CELL, (across - self._room() - 30) / (len(self.recipes) - 1))
         tall = cell * len(self.recipes) * (0.62 if cell == _CELL else 1)
         sheet = Sheet(size, (tall + 40) * (1 if size.columns > 1 else 2))
         measures: tuple[tuple[str, Measure], ...] = (
-            ("Jaccard: both keep / one keeps", lambda pair: pair.jaccard),
-            ("Agreement: same verdict", lambda pair: pair.agreement),
+            ("Jaccard in %: both keep / one keeps", lambda pair: pair.jaccard),
+            ("Agreement in %: same verdict", lambda pair: pair.agreement),
         )
         for number, (words, measure) in enumerate(measures):
             left, top = (number * across, 0) if size.columns > 1 else (0, number * (tall + 40))
@@ -45,6 +45,9 @@ class Overlaps:
             self._matrix(axes, measure, (across - 12) / cell, cell)
         return sheet
 
+    def _room(self) -> float:
+        return min(_NAME, width(self.recipes[-1]))
+
     def _matrix(self, axes: Axes, measure: Measure, columns: float, cell: float) -> None:
         axes.set_axis_off()
         axes.set_xlim(0, columns)
@@ -52,7 +55,7 @@ class Overlaps:
         places = {name: number for number, name in enumerate(self.recipes)}
         for pair in self.pairs:
             column, row = sorted((places[pair.first], places[pair.second]))
-            _cell(axes, (column, row), measure(pair), min(SMALL, cell * 0.42))
+            _cell(axes, (column, row), measure(pair), min(SMALL, cell * 0.52))
         for row, name in enumerate(self.recipes):
             room = (columns - row) * cell - 10
             axes.text(row + 6 / cell, row + 0.5, fitted(name, room), va="center", fontsize=SMALL)
@@ -65,5 +68,5 @@ def _cell(axes: Axes, place: tuple[int, int], share: float | None, letters: floa
         axes.add_patch(Rectangle(*shape, facecolor="none", edgecolor=Colour.GRID.value))
     else:
         axes.add_patch(Rectangle(*shape, facecolor=Colour.BLUE.value, alpha=0.04 + _DEEPEST * share))
-    text = forms.UNKNOWN if share is None else f"{share:.2f}"
+    text = forms.UNKNOWN if share is None else f"{share * 100:.0f}"
     axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=letters)

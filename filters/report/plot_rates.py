@@ -9,20 +9,25 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from ..ablation_types import Estimate
-from .figure import FONT, HUES, MARKERS, SMALL, Colour, Sheet, Size, fitted, shares, width
+from .figure import MARKERS, SMALL, Colour, Sheet, Size, fitted, hue, shares, width
 from .placing import Box, Name, place
 from .published import Published
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 30, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 26, 30, 46
+_LINE = 15
+"""Height of a line of a name."""
+_APART = 10
+"""Pixels between a point and its name from which on a line joins them."""
 _SLIVER = 0.008
 """Half the width of a published accept rate that is a single value: enough to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A recipe's accept rate and its share of wrong rows, which is known."""
+    """A recipe's accept rate and its share of wrong rows, which is known; `number` is its place in order."""
 
     recipe: str
+    number: int
     accept: float
     wrong: Estimate
 
@@ -42,6 +47,7 @@ class Point:
 class Rates:
     """What is drawn; `words` says what the share of wrong rows divides by."""
 
+    recipes: Sequence[str]
     points: Sequence[Point]
     boxes: Sequence[Published]
     words: str
@@ -57,10 +63,10 @@ class Rates:
         shares(axes.yaxis)
         axes.set_xlabel("accept rate (kept rows over all rows)", fontsize=SMALL)
         sheet.text(4, 14, self.words)
-        for number, point in enumerate(self.points):
-            _draw_point(axes, point, number)
+        for point in self.points:
+            _draw_point(axes, point)
         for box in self.boxes:
-            axes.add_patch(_rectangle(box))
+            axes.add_patch(_rectangle(box, self._hue(box)))
         self._name_all(sheet, _Scale(sheet, top))
         return sheet
 
@@ -70,33 +76,43 @@ class Rates:
 
     def _name_all(self, sheet: Sheet, scale: _Scale) -> None:
         """Names at free places, with a line to what lies further off."""
-        texts = [fitted(point.recipe, 170) for point in self.points]
-        texts += [f"published: {fitted(box.title, 130)}" for box in self.boxes]
-        drawn = [scale.of_point(point) for point in self.points] + [scale.of_box(box) for box in self.boxes]
-        names = [Name(*_middle(box), width(text), FONT + 3) for box, text in zip(drawn, texts, strict=True)]
-        colours = [_hue(number) for number in range(len(self.points))] + [Colour.MUTED] * len(self.boxes)
-        taken = [*drawn, *(part for point in self.points for part in scale.of_whisker(point))]
-        for name, box, text, colour in zip(
-            names, place(names, taken, scale.area), texts, colours, strict=True
-        ):
-            sheet.text(box.left, box.bottom - 4, text, colour)
-            _lead(sheet, name, box)
+        labels = [*map(_of_point, self.points), *map(self._of_box, self.boxes)]
+        drawn = [*map(scale.of_point, self.points), *map(scale.of_box, self.boxes)]
+        names = [
+            Name(box, max(map(width, label.lines)), _LINE * len(label.lines))
+            for box, label in zip(drawn, labels, strict=True)
+        ]
+        taken = [*drawn, *map(scale.of_whisker, self.points)]
+        for name, box, label in zip(names, place(names, taken, scale.area), labels, strict=True):
+            for number, line in enumerate(label.lines):
+                sheet.text(box.left, box.top + _LINE * (number + 1) - 4, line, label.colour)
+            _lead(sheet, name.owner, box)
+
+    def _of_box(self, box: Published) -> _Label:
+        return _Label((box.recipe, "published"), self._hue(box))
+
+    def _hue(self, box: Published) -> Colour:
+        """The hue of the recipe's own point."""
+        return hue(self.recipes.index(box.recipe))
 
 
-def _hue(number: int) -> Colour:
-    return HUES[number % len(HUES)]
+@dataclass(frozen=True, slots=True)
+class _Label:
+    lines: tuple[str, ...]
+    colour: Colour
 
 
-def _middle(box: Box) -> tuple[float, float]:
-    return ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+def _of_point(point: Point) -> _Label:
+    return _Label((fitted(point.recipe, 170),), hue(point.number))
 
 
-def _lead(sheet: Sheet, name: Name, box: Box) -> None:
-    """A line from the point to the nearest edge of its name, where they are apart."""
-    x = min(max(name.x, box.left), box.right)
-    y = min(max(name.y, box.top), box.bottom)
-    if (x - name.x) ** 2 + (y - name.y) ** 2 > 18**2:
-        sheet.line((name.x, name.y), (x, y))
+def _lead(sheet: Sheet, owner: Box, name: Box) -> None:
+    """A line from what is drawn to the nearest edge of its name, where they are apart."""
+    x, y = (owner.left + owner.right) / 2, (owner.top + owner.bottom) / 2
+    end = (min(max(x, name.left), name.right), min(max(y, name.top), name.bottom))
+    start = (min(max(end[0], owner.left), owner.right), min(max(end[1], owner.top), owner.bottom))
+    if (end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2 > _APART**2:
+        sheet.line(start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +135,10 @@ class _Scale:
         x, y = self.at(point.accept, point.value)
         return Box(x - 6, y - 6, x + 6, y + 6)
 
-    def of_whisker(self, point: Point) -> tuple[Box, ...]:
+    def of_whisker(self, point: Point) -> Box:
         low, high = point.reach
         x, top = self.at(point.accept, high)
-        return (Box(x - 4, top, x + 4, self.at(point.accept, low)[1]),)
+        return Box(x - 4, top, x + 4, self.at(point.accept, low)[1])
 
     def of_box(self, box: Published) -> Box:
         left, top = self.at(box.accept[0] - _SLIVER, box.wrong[1])
@@ -130,25 +146,25 @@ class _Scale:
         return Box(left, top, right, bottom)
 
 
-def _draw_point(axes: Axes, point: Point, number: int) -> None:
-    colour = _hue(number).value
+def _draw_point(axes: Axes, point: Point) -> None:
+    colour = hue(point.number).value
     low, high = point.reach
     if high > low:
         axes.plot([point.accept] * 2, [low, high], color=colour, linewidth=1.6, marker="_", markersize=8)
-    marker = MARKERS[number % len(MARKERS)]
+    marker = MARKERS[point.number % len(MARKERS)]
     axes.plot(
         [point.accept], [point.value], color=colour, marker=marker, markersize=8, clip_on=False, zorder=3
     )
 
 
-def _rectangle(box: Published) -> Rectangle:
+def _rectangle(box: Published, edge: Colour) -> Rectangle:
     left, bottom = box.accept[0] - _SLIVER, box.wrong[0]
     return Rectangle(
         (left, bottom),
         box.accept[1] - box.accept[0] + 2 * _SLIVER,
         box.wrong[1] - bottom,
         facecolor="none",
-        edgecolor=Colour.MUTED.value,
+        edgecolor=edge.value,
         hatch="////",
         linestyle="--",
         linewidth=1.2,

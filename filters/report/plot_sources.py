@@ -25,11 +25,12 @@ from .figure import (
     shares,
 )
 
-_ROW = 44
+_ROW = 58
+"""Pixels for a source: its name, and below it three marks."""
 _KEY = 20
-_MARGINS = Margins(left=140, right=18, top=26, bottom=28)
-_APART = 0.24
-"""Between the marks of one source, where sources are 1 apart."""
+_MARGINS = Margins(left=14, right=28, top=26, bottom=28)
+_MARKS = (-0.08, 0.16, 0.4)
+"""Where the marks of a source stand, where sources are 1 apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,17 @@ class Sources:
         return sheet
 
     def _panel(self, axes: Axes, recipe: str) -> None:
-        names = [fitted(source, _MARGINS.left - 14) for source in self.sources]
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.5, -0.5)
+        room = axes.get_window_extent().width
+        for row, source in enumerate(self.sources):
+            axes.text(0.01, row - 0.3, fitted(source, room), va="center", fontsize=SMALL)
+        axes.set_yticks([row + 0.5 for row in range(len(self.sources) - 1)], [])
+        axes.set_ylim(len(self.sources) - 0.5, -0.5)
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
         shares(axes.xaxis)
         axes.tick_params(axis="y", length=0)
-        axes.set_title(fitted(recipe, 240), loc="left", fontsize=SMALL, x=0)
+        axes.spines.left.set_visible(False)
+        axes.set_title(fitted(recipe, room), loc="left", fontsize=SMALL, weight="bold")
         for result in self.results:
             if result.recipe == recipe and result.source in self.sources:
                 _row(axes, result, self.sources.index(result.source))
@@ -68,7 +72,7 @@ def _row(axes: Axes, result: RecipeResult, row: int) -> None:
     rate = result.accept_rate
     marks = ((ACCEPT, Estimate(rate, rate, rate, 0)), (FDR, result.fdr), (FPR, result.fpr))
     for number, (series, estimate) in enumerate(marks):
-        _mark(axes, series, estimate, row + (number - 1) * _APART)
+        _mark(axes, series, estimate, row + _MARKS[number])
 
 
 def _mark(axes: Axes, series: Series, estimate: Estimate, height: float) -> None:

@@ -26,7 +26,7 @@ from .figure import (
     shares,
 )
 
-_HEIGHT = 210
+_HEIGHT = 224
 _KEY = 20
 SWEPT = "min_f1"
 """The parameter that `Ablation.thresholds` holds the values of."""
@@ -36,13 +36,18 @@ SWEPT = "min_f1"
 class Curve:
     """The points of one recipe, parameter and source, in rising order."""
 
-    title: str
     points: Sequence[SweepPoint]
 
     @property
     def recipe(self) -> str:
         """Whose they are."""
         return self.points[0].result.recipe
+
+    @property
+    def title(self) -> str:
+        """The recipe, and the source where there is one."""
+        source = self.points[0].result.source
+        return self.recipe if source is None else f"{self.recipe}, {source}"
 
     @property
     def parameter(self) -> str:
@@ -61,7 +66,7 @@ class Sweeps:
         """The sheet for a page of that size."""
         sheet = Sheet(size, _KEY + panel_rows(size, len(self.curves)) * _HEIGHT)
         key(sheet, (ACCEPT, FDR, RECALL))
-        areas = panels(sheet, len(self.curves), _HEIGHT, Margins(bottom=30), _KEY)
+        areas = panels(sheet, len(self.curves), _HEIGHT, Margins(bottom=44), _KEY)
         for axes, curve in zip(areas, self.curves, strict=True):
             self._panel(axes, curve, size.width / size.columns - 60)
         return sheet
@@ -70,6 +75,7 @@ class Sweeps:
         axes.set_ylim(0, 1)
         shares(axes.yaxis)
         axes.set_title(fitted(curve.title, room), loc="left", fontsize=SMALL)
+        axes.set_xlabel(fitted(curve.parameter, room), fontsize=SMALL)
         _draw(axes, curve, ACCEPT, [_exact(point.result.accept_rate) for point in curve.points])
         _draw(axes, curve, FDR, [point.result.fdr for point in curve.points])
         _draw(axes, curve, RECALL, [point.result.recall for point in curve.points])
@@ -107,4 +113,4 @@ def described(curve: Curve) -> str:
         f"FDR {forms.percent(point.result.fdr.value)}, recall {forms.percent(point.result.recall.value)}"
         for point in ends
     ]
-    return f"{forms.clean(curve.title)}: {'; '.join(said)}"
+    return f"{forms.clean(curve.title)}, {curve.parameter}: {'; '.join(said)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..ablation_types import Ablation, Estimate, Histogram, RecipeResult
+from ..ablation_types import Ablation, Design, Estimate, Histogram, RecipeResult
 from . import forms
 from .figure import NARROW, WIDE, Draw, svg, themed
 from .plot_bars import Bars
@@ -89,8 +89,8 @@ def _rates(ablation: Ablation, rate: _Rate) -> Iterator[tuple[_Words, Draw]]:
     points, missing = _points(ablation, rate)
     if not points:
         return
-    boxes = published().of(result.recipe for result in ablation.overall)
-    caption = "One point per recipe; whiskers are 95% intervals."
+    boxes = published().of(_names(ablation))
+    caption = f"One point per recipe{_whiskers(ablation, 'whiskers')}."
     if boxes:
         caption += " Hatched boxes are published figures on other data, whose denominator is not stated."
     if missing:
@@ -102,20 +102,27 @@ def _rates(ablation: Ablation, rate: _Rate) -> Iterator[tuple[_Words, Draw]]:
         caption=caption,
         alt=f"Accept rate and {rate.short}. {'; '.join(said)}.",
     )
-    yield words, Rates(points, boxes, rate.words).draw
+    yield words, Rates(_names(ablation), points, boxes, rate.words).draw
+
+
+def _whiskers(ablation: Ablation, shape: str) -> str:
+    """What a shape around a value means; nothing where no value has one."""
+    if ablation.design is Design.CENSUS:
+        return "; the rates are exact for these rows"
+    return "" if ablation.design is Design.NONE else f"; {shape} are 95% intervals"
 
 
 def _points(ablation: Ablation, rate: _Rate) -> tuple[list[Point], list[str]]:
     """The recipes whose point is known, and why the others have none."""
     points: list[Point] = []
     missing: list[str] = []
-    for result in ablation.overall:
+    for number, result in enumerate(ablation.overall):
         accept, wrong = result.accept_rate, rate.of(result)
         if accept is None or wrong.value is None:
             why = forms.why_unknown(ablation, result, rate.among)
             missing.append(f"{forms.clean(result.recipe)} ({why})")
         else:
-            points.append(Point(result.recipe, accept, wrong))
+            points.append(Point(result.recipe, number, accept, wrong))
     return points, missing
 
 
@@ -129,7 +136,8 @@ def _published_said(box: Published) -> str:
 
 
 def _bars(ablation: Ablation, column: str, title: str, words: str) -> Iterator[tuple[_Words, Draw]]:
-    found = [one for one in ablation.histograms if one.column == column and (one.bins or one.unknown)]
+    own = [one for one in ablation.histograms if one.column == column]
+    found = [one for one in own if one.recipe is None or one.unknown or any(bar.rows for bar in one.bins)]
     if not found:
         return
     everything = next((one for one in found if one.recipe is None), None)
@@ -138,9 +146,16 @@ def _bars(ablation: Ablation, column: str, title: str, words: str) -> Iterator[t
     thresholds = ablation.thresholds if column == "f1" else {}
     if thresholds:
         caption += " Dashed: the threshold above which a row may be kept."
+    empty = [forms.clean(one.recipe) for one in own if one not in found]
+    if empty:
+        caption += f" Not drawn: {', '.join(empty)} (no row kept)."
     alt = f"{title}, rows per bin. {'; '.join(map(_tallest, found))}."
-    made = Bars(everything, kept, thresholds, words, whole=column == "n_searches")
+    made = Bars(_names(ablation), everything, kept, thresholds, words, whole=column == "n_searches")
     yield _Words("searches" if column == "n_searches" else column, title, caption, alt), made.draw
+
+
+def _names(ablation: Ablation) -> list[str]:
+    return [result.recipe for result in ablation.overall]
 
 
 def _tallest(one: Histogram) -> str:
@@ -178,7 +193,7 @@ def _sources(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
         return
     shown = _largest(sources, results)
     recipes = list(dict.fromkeys(result.recipe for result in results))
-    caption = "Lines are 95% intervals; – stands where a rate is not known."
+    caption = f"– stands where a rate is not known{_whiskers(ablation, 'lines')}."
     if len(shown) < len(sources):
         caption += f" Drawn are the {len(shown)} sources with most rows of {len(sources)}."
     title = f"Recipes by {forms.clean(ablation.grouped_by)}"
@@ -194,12 +209,12 @@ def _largest(sources: Sequence[str], results: Sequence[RecipeResult]) -> list[st
 
 
 def _sweeps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
-    every = [Curve(title, points) for title, points in curves(ablation)]
+    every = [Curve(points) for _, points in curves(ablation)]
     if not every:
         return
     overall = [curve for curve in every if curve.points[0].result.source is None]
     shown = (every if len(every) <= _MOST else overall or every)[:_MOST]
-    caption = "Bands are 95% intervals. Dotted: the recipe's own threshold."
+    caption = f"Dotted: the recipe's own threshold{_whiskers(ablation, 'bands')}."
     if len(shown) < len(every):
         caption += f" Drawn are {len(shown)} of {len(every)} curves; the table has all."
     alt = f"{'. '.join(map(described, shown))}."

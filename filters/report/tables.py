@@ -1,56 +1,14 @@
-"""The tables of a report, before any form: the terminal, Markdown and HTML all show these."""
+"""The tables of a report: what each recipe keeps and gets wrong, their overlap, sweeps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from ..ablation_types import Ablation, Design, Estimate, Pair, RecipeResult, SweepPoint
 from . import forms
 from .published import Published, published
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A heading; numbers stand to the right, names in a fixed-width face."""
-
-    heading: str
-    numeric: bool = True
-    code: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a cell says; `detail` is its interval or why it is not known, `labelled` the rows it rests on."""
-
-    text: str
-    detail: str = ""
-    labelled: int | None = None
-
-
-Row = tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rows under a common heading (None where the table is not divided)."""
-
-    heading: str | None
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; `divided_by` names what the groups' headings are values of."""
-
-    name: str
-    title: str
-    columns: tuple[Column, ...]
-    groups: tuple[Group, ...]
-    notes: tuple[str, ...] = ()
-    divided_by: str = ""
-
+from .table import Cell, Column, Group, Row, Table
 
 _RECIPE = Column("recipe", numeric=False, code=True)
 
@@ -64,11 +22,11 @@ _INTERVALS = {
     Design.NONE: NOT_CHECKED,
     Design.CENSUS: "Every row is labelled: the shares are exact for these rows.",
     Design.STRATIFIED: (
-        "In brackets 95% intervals; labelled rows count by the inverse of their chance to be drawn."
+        "Beside each share its 95% interval; labelled rows count by the inverse of their chance to be drawn."
     ),
     Design.UNKNOWN: (
-        "In brackets 95% intervals, which hold only if the labelled rows were drawn at random: nobody says "
-        "how they were."
+        "Beside each share its 95% interval, which holds only if the labelled rows were drawn at random: "
+        "nobody says how they were."
     ),
 }
 
@@ -80,8 +38,19 @@ def outcomes(ablation: Ablation) -> Table:
         title="Accept rate and wrong rows",
         columns=(_RECIPE, *_OUTCOME),
         groups=(Group(None, _outcome_rows(ablation, ablation.overall)),),
-        notes=(_INTERVALS[ablation.design], *((_RATES,) if ablation.labelled else ())),
+        notes=(
+            _INTERVALS[ablation.design],
+            *((_RATES,) if ablation.labelled else ()),
+            *(_part(result) for result in ablation.overall if 0 < result.scored < result.rows),
+        ),
     )
+
+
+def _part(result: RecipeResult) -> str:
+    """What a recipe without verdict on some rows does with the others."""
+    silent = f"{result.recipe} has no verdict on {result.unscored:,} of {result.rows:,} rows"
+    share = forms.percent(result.accepted / result.scored)
+    return f"{silent}, which count as not kept; of the others it keeps {share}."
 
 
 def outcomes_by_source(ablation: Ablation) -> Table | None:
@@ -107,7 +76,8 @@ def _source_order(ablation: Ablation) -> Callable[[RecipeResult], int]:
 
 
 _OUTCOME = tuple(
-    Column(heading) for heading in ("kept", "of all rows", "FDR", "FPR", "recall", "kept and labelled")
+    Column(heading)
+    for heading in ("kept", "of all rows", "FDR", "FPR", "recall", "labelled: kept/wrong/good")
 )
 
 
@@ -118,15 +88,14 @@ def _outcome_rows(ablation: Ablation, results: Iterable[RecipeResult]) -> tuple[
             Cell(forms.count(result.accepted)),
             _accept_rate(result),
             *shares(ablation, result),
-            Cell(forms.count(result.labelled_accepted)),
+            labelled(result),
         )
         for result in results
     )
 
 
 def _accept_rate(result: RecipeResult) -> Cell:
-    why = "" if result.accept_rate is not None else "no row has a verdict"
-    return Cell(forms.percent(result.accept_rate), why)
+    return Cell(forms.percent(result.accept_rate), "" if result.scored else forms.NO_VERDICT)
 
 
 def shares(ablation: Ablation, result: RecipeResult) -> tuple[Cell, Cell, Cell]:
@@ -138,11 +107,20 @@ def shares(ablation: Ablation, result: RecipeResult) -> tuple[Cell, Cell, Cell]:
     )
 
 
+def labelled(result: RecipeResult) -> Cell:
+    """The labelled rows that the three shares divide by."""
+    if not result.scored:
+        return Cell(forms.UNKNOWN)
+    return Cell("/".join(forms.count(one.labelled) for one in (result.fdr, result.fpr, result.recall)))
+
+
 def share(ablation: Ablation, result: RecipeResult, estimate: Estimate, among: str) -> Cell:
-    """An estimate with its interval, or why there is none."""
+    """An estimate with its interval, or why there is none; that there is no verdict is said once a row."""
+    if not result.scored:
+        return Cell(forms.UNKNOWN)
     if estimate.value is None:
         return Cell(forms.UNKNOWN, forms.why_unknown(ablation, result, among))
-    return Cell(forms.percent(estimate.value), forms.interval(estimate), estimate.labelled)
+    return Cell(forms.percent(estimate.value), forms.interval(estimate))
 
 
 def kept_rows(ablation: Ablation) -> Table:
@@ -158,7 +136,7 @@ def kept_rows(ablation: Ablation) -> Table:
 
 
 def _kept(result: RecipeResult) -> Row:
-    why = forms.why_nothing_kept(result)
+    why = forms.why_nothing_kept(result) if result.scored else ""
     measured = (
         (result.mean_f1, forms.decimal(result.mean_f1)),
         (result.mean_searches, forms.decimal(result.mean_searches)),
@@ -206,7 +184,7 @@ def overlaps(ablation: Ablation) -> Table | None:
     pairs = [pair for pair in ablation.pairs if pair.source is None]
     if not pairs:
         return None
-    headings = ("both keep", "only A", "only B", "neither", "Jaccard", "agree")
+    headings = ("both keep", "only A", "only B", "none", "Jaccard", "agree")
     names = (Column("A", numeric=False, code=True), Column("B", numeric=False, code=True))
     return Table(
         name="overlaps",
@@ -222,8 +200,9 @@ def overlaps(ablation: Ablation) -> Table | None:
 
 def _overlap(pair: Pair) -> Row:
     counts = (pair.both, pair.only_first, pair.only_second, pair.neither)
-    jaccard = Cell(forms.decimal(pair.jaccard), "" if pair.jaccard is not None else "neither keeps a row")
-    agreement = Cell(forms.percent(pair.agreement), "" if pair.agreement is not None else "no common row")
+    agreement = Cell(forms.percent(pair.agreement))
+    why = "neither keeps a row" if pair.agreement is not None else "no row with both verdicts"
+    jaccard = Cell(forms.decimal(pair.jaccard), "" if pair.jaccard is not None else why)
     return (
         Cell(pair.first),
         Cell(pair.second),
@@ -241,9 +220,9 @@ def sweeps(ablation: Ablation) -> Table | None:
     return Table(
         name="sweeps",
         title="Threshold sweep",
-        columns=tuple(Column(heading) for heading in headings),
+        columns=(*(Column(heading) for heading in headings), Column(_OUTCOME[-1].heading, narrow=False)),
         groups=tuple(Group(heading, _sweep_rows(ablation, points)) for heading, points in curves(ablation)),
-        notes=("Precision is 1 - FDR.", _INTERVALS[ablation.design]),
+        notes=("Precision is 1 − FDR.", _INTERVALS[ablation.design]),
         divided_by="recipe and parameter",
     )
 
@@ -269,5 +248,6 @@ def _sweep_rows(ablation: Ablation, points: Sequence[SweepPoint]) -> tuple[Row, 
         fdr, fpr, recall = shares(ablation, point.result)
         precision = share(ablation, point.result, forms.complement(point.result.fdr), "is kept")
         kept = (Cell(forms.count(point.result.accepted)), _accept_rate(point.result))
-        rows.append((Cell(forms.plain(point.value)), *kept, fdr, precision, fpr, recall))
+        value = Cell(forms.plain(point.value))
+        rows.append((value, *kept, fdr, precision, fpr, recall, labelled(point.result)))
     return tuple(rows)

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from ..ablation_types import Ablation
 from . import facts, forms, tables
 from .plots import Plot
+from .table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Section:
     name: str
     title: str
     plots: tuple[Plot, ...]
-    table: tables.Table
+    table: Table
 
     @property
     def rows(self) -> int:
@@ -72,7 +73,7 @@ def sections(ablation: Ablation, plots: Sequence[Plot]) -> tuple[Section, ...]:
     """The numbers, in the order in which a reader asks for them."""
     found = {plot.name: plot for plot in plots}
 
-    def section(table: tables.Table | None, *names: str) -> Section | None:
+    def section(table: Table | None, *names: str) -> Section | None:
         own = tuple(found[name] for name in names if name in found)
         return None if table is None else Section(table.name, table.title, own, table)
 

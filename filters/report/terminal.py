@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from rich.box import SIMPLE_HEAD
@@ -13,13 +14,14 @@ from rich.text import Text
 
 from ..ablation_types import Ablation, Example
 from . import facts, forms, tables
+from .table import Cell, Group, Table
 
 _SHOWN = 12
 """Most example rows in all; the files hold the rest."""
-_NAME = 20
-"""Columns that a name may take before it is folded."""
 _WIDTH = 300
 """Characters of a text from the data that are printed."""
+_LONG = 60
+"""Rows from which on a divided table is cut to the groups that are about all rows."""
 
 
 def terminal_tables(ablation: Ablation) -> Stack:
@@ -30,58 +32,57 @@ def terminal_tables(ablation: Ablation) -> Stack:
 def _parts(ablation: Ablation) -> Iterator[RenderableType]:
     for warning in facts.warnings(ablation):
         yield Text(forms.clean(warning), style="bold yellow")
-    yield Text(_head(ablation))
+    yield Text("\n".join(f"{fact.label}: {forms.clean(fact.text)}" for fact in facts.facts(ablation)))
     shown = (
         tables.outcomes(ablation),
         tables.kept_rows(ablation),
         tables.beside_published(ablation),
         tables.outcomes_by_source(ablation),
         tables.overlaps(ablation),
-        tables.sweeps(ablation),
+        _sweeps(ablation),
         facts.judges(ablation),
     )
-    yield from (_table(table) for table in shown if table is not None)
+    for table in shown:
+        if table is not None:
+            yield from _table(table)
     yield from _disagreements(ablation)
 
 
-def _head(ablation: Ablation) -> str:
-    lines = (f"{fact.label}: {forms.clean(fact.text)}" for fact in facts.facts(ablation))
-    return "\n".join(lines)
+def _sweeps(ablation: Ablation) -> Table | None:
+    """The sweep; of many points only those over all rows."""
+    if len(ablation.sweeps) <= _LONG:
+        return tables.sweeps(ablation)
+    overall = tuple(point for point in ablation.sweeps if point.result.source is None)
+    cut = tables.sweeps(dataclasses.replace(ablation, sweeps=overall))
+    return cut and dataclasses.replace(cut, notes=(*cut.notes, "The sweep by source stands in the report."))
 
 
-def _table(table: tables.Table) -> RichTable:
-    made = RichTable(
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        title=Text(f"\n{table.title}", style="bold"),
-        title_justify="left",
-        caption=Text("\n".join(forms.clean(note) for note in table.notes), style="dim"),
-        caption_justify="left",
-    )
-    for column in table.columns:
-        side = "right" if column.numeric else "left"
-        made.add_column(
-            Text(column.heading), justify=side, overflow="fold", max_width=None if column.numeric else _NAME
-        )
+def _table(table: Table) -> Iterator[RenderableType]:
+    yield Text(f"\n{forms.clean(table.title)}", style="bold")
     for group in table.groups:
-        _add(made, group)
+        if group.heading is not None:
+            yield Text(f"\n{forms.clean(group.heading)}", style="bold")
+        yield _grid(table, group)
+    yield Text("\n".join(forms.clean(note) for note in table.notes), style="dim")
+
+
+def _grid(table: Table, group: Group) -> RichTable:
+    """One group's rows; headings are broken wherever they can be, so that values set the widths."""
+    made = RichTable(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    kept = [number for number, column in enumerate(table.columns) if column.narrow]
+    for number in kept:
+        column = table.columns[number]
+        heading = column.heading.replace(" ", "\n").replace("/", "/\n")
+        made.add_column(Text(heading), justify="right" if column.numeric else "left", overflow="fold")
+    for row in group.rows:
+        made.add_row(*(_cell(row[number]) for number in kept))
     return made
 
 
-def _add(made: RichTable, group: tables.Group) -> None:
-    """A group's rows; its heading stands in a row of its own, folded into the first column."""
-    if group.heading is not None:
-        made.add_section()
-        made.add_row(Text(forms.clean(group.heading), style="bold"))
-    for row in group.rows:
-        made.add_row(*(_cell(cell) for cell in row))
-
-
-def _cell(cell: tables.Cell) -> Text:
+def _cell(cell: Cell) -> Text:
     """The value, and below it its interval or the reason why there is none."""
     text = Text(forms.cut(forms.clean(cell.text), _WIDTH))
-    if cell.detail and cell.detail != "exact":
+    if cell.detail:
         text.append(f"\n{cell.detail}", style="dim")
     return text
 

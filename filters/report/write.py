@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -48,7 +48,7 @@ def write_report(ablation: Ablation, folder: Path) -> Report:
             the disk failed between two renames.
     """
     made = report_files(ablation)
-    earlier = refuse_foreign(folder, made)
+    earlier = _earlier(folder, made)
     with storage(folder):
         _replace(folder, made)
         for name in earlier - made.keys():
@@ -69,17 +69,30 @@ def report_files(ablation: Ablation) -> dict[str, bytes]:
     return {CLAIM: facts_json(ablation, [CLAIM, *files]), **files}
 
 
-def refuse_foreign(folder: Path, names: Mapping[str, object] | None = None) -> frozenset[str]:
-    """The files of an earlier report of ours; without `names` only the fixed ones are looked for.
+def prepare(folder: Path) -> None:
+    """Make the folder, and see whether a report may be written there, before anything is computed.
 
     Raises:
-        DataError: a file that no report of ours named stands where one is to be written.
+        DataError: a file of another origin has the name of a report.
+        StorageError: the disk is full or not writable.
+    """
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    _earlier(folder, (CLAIM, HTML, MARKDOWN))
+
+
+def _earlier(folder: Path, names: Iterable[str]) -> frozenset[str]:
+    """The files of an earlier report of ours.
+
+    Raises:
+        DataError: a file that no report of ours named has one of the names.
     """
     ours = _claimed(folder)
-    for name in names or (CLAIM, HTML, MARKDOWN):
+    for name in names:
         if name not in ours and (folder / name).exists():
             fix = "Move it away, or choose another folder with --out."
-            raise DataError(str(Problem("out", "must not hold a file of that name", str(folder / name), fix)))
+            problem = Problem("out", "must not hold a file of another origin", str(folder / name), fix)
+            raise DataError(str(problem))
     return ours
 
 
