@@ -7,10 +7,9 @@ labels can be held against them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import cast
 
 import polars as pl
@@ -19,7 +18,9 @@ from ..builder.dataset import LocalDataset
 from ..builder.manifest import RAW
 from ..builder.schema import JsonObject, Judgement, Label
 from ..builder.world.questions import DATASET as DEMO_WORLD
-from ..filters.outcomes import Audit, audit
+from ..filters.estimates import Estimates
+from .label_facts import AnnotatorFacts, annotators, audits, by_annotator
+from .overlap_facts import OverlapFacts, overlap_facts
 
 CATEGORIES = (
     "dataset",
@@ -79,13 +80,13 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class SplitFacts:
-    """A split, its share of the raw rows, and its labelled rows against each annotator's labels."""
+    """A split, its share of the raw rows, and what each annotator's labels say of it."""
 
     name: str
     rows: int
     share: float
     recipe: JsonObject | None
-    audits: dict[str, Audit]
+    audits: dict[str, Estimates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +101,11 @@ class JudgeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatorFacts:
-    """One annotator's labels; a row is good when it is both correct and grounded."""
-
-    annotator: str
-    rows: int
-    correct: int
-    grounded: int
-    good: int
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """What a card says in numbers.
 
-    `counts` come in falling order with unknown values last, `f1` and `searches` by rising value.
+    `counts` come in falling order with unknown values last, `f1` and `searches` by rising value. `overlap` is
+    None where nobody compared the questions.
     """
 
     rows: int
@@ -127,6 +118,7 @@ class Facts:
     splits: tuple[SplitFacts, ...]
     judges: tuple[JudgeFacts, ...]
     annotators: tuple[AnnotatorFacts, ...]
+    overlap: OverlapFacts | None
 
     @property
     def simulated(self) -> bool:
@@ -152,7 +144,7 @@ def compute_facts(dataset: LocalDataset) -> Facts:
     """
     columns = ["question_id", "created_at", *dict.fromkeys((*CATEGORIES, *MEASURES))]
     frame = cast("pl.DataFrame", pl.from_arrow(dataset.table(RAW, columns)))
-    labels = list(dataset.labels())
+    labels = by_annotator(dataset.labels())
     created = frame["created_at"]
     return Facts(
         rows=frame.height,
@@ -164,7 +156,8 @@ def compute_facts(dataset: LocalDataset) -> Facts:
         created=(cast("datetime", created.min()), cast("datetime", created.max())),
         splits=_splits(dataset, labels),
         judges=_judges(dataset.judgements()),
-        annotators=_annotators(labels),
+        annotators=annotators(labels, frame.height),
+        overlap=overlap_facts(dataset),
     )
 
 
@@ -203,29 +196,23 @@ def _f1_range(value: float) -> str:
     return f"over {low:g}, {'below' if high == 1 else 'up to'} {high:g}"
 
 
-def _splits(dataset: LocalDataset, labels: Sequence[Label]) -> tuple[SplitFacts, ...]:
+def _splits(dataset: LocalDataset, labels: dict[str, list[Label]]) -> tuple[SplitFacts, ...]:
     raw = dataset.manifest.split(RAW).rows
-    by_annotator = _by_annotator(labels)
     return tuple(
         SplitFacts(
             split.name,
             split.rows,
             split.rows / raw,
             split.recipe,
-            _audits(dataset, split.name, by_annotator) if split.name != RAW else {},
+            _audits(dataset, split.name, labels) if split.name != RAW else {},
         )
         for split in dataset.manifest.splits
     )
 
 
-def _by_annotator(labels: Iterable[Label]) -> dict[str, list[Label]]:
-    ordered = sorted(labels, key=lambda label: label.annotator)
-    return {name: list(group) for name, group in groupby(ordered, key=lambda label: label.annotator)}
-
-
-def _audits(dataset: LocalDataset, split: str, labels: dict[str, list[Label]]) -> dict[str, Audit]:
+def _audits(dataset: LocalDataset, split: str, labels: dict[str, list[Label]]) -> dict[str, Estimates]:
     kept = frozenset(dataset.ids(split)) if labels else frozenset[str]()
-    return {annotator: audit(given, kept) for annotator, given in labels.items()}
+    return audits(labels, kept, dataset.manifest.split(RAW).rows)
 
 
 def _judges(judgements: Iterable[Judgement]) -> tuple[JudgeFacts, ...]:
@@ -234,17 +221,4 @@ def _judges(judgements: Iterable[Judgement]) -> tuple[JudgeFacts, ...]:
     return tuple(
         JudgeFacts(*judge, verdicts[*judge, True], verdicts[*judge, False], verdicts[*judge, None])
         for judge in judges
-    )
-
-
-def _annotators(labels: Sequence[Label]) -> tuple[AnnotatorFacts, ...]:
-    return tuple(
-        AnnotatorFacts(
-            annotator,
-            rows=len(given),
-            correct=sum(label.correct for label in given),
-            grounded=sum(label.grounded is True for label in given),
-            good=sum(label.good is True for label in given),
-        )
-        for annotator, given in _by_annotator(labels).items()
     )

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..builder.manifest import RAW
+from ..filters.ablation_types import Design, Target
 from .about import About
 from .facts import Facts
+from .label_facts import AnnotatorFacts
+from .markdown import code
 
 _ORIGIN = ("teacher", "prompt_id", "retriever", "corpus")
 
 
 def limitations(facts: Facts, about: About) -> tuple[str, ...]:
     """One sentence or two for each, in Markdown."""
-    return (*_simulation(facts), *_scores(facts), *_truth(facts), *_searching(facts), *_origin(facts, about))
+    return (
+        *_simulation(facts),
+        *_scores(facts),
+        *_truth(facts),
+        *_overlap(facts),
+        *_searching(facts),
+        *_origin(facts, about),
+    )
 
 
 def _simulation(facts: Facts) -> Iterator[str]:
@@ -41,9 +52,33 @@ def _truth(facts: Facts) -> Iterator[str]:
     if not labelled:
         yield "No row was checked by an annotator, so how much of a split is wrong is not known."
     elif labelled < facts.rows:
+        yield f"At most {labelled:,} of {facts.rows:,} rows were checked by one annotator."
+    for entry in facts.annotators:
+        yield from _label(entry)
+
+
+def _label(entry: AnnotatorFacts) -> Iterator[str]:
+    name = code(entry.annotator)
+    if entry.design is Design.UNKNOWN:
         yield (
-            f"At most {labelled:,} of {facts.rows:,} rows were checked by one annotator. Rates against "
-            "labels are over those rows only and not weighted for how they were drawn."
+            f"How {name} chose the rows to label is not known. Rates and intervals hold for the whole only "
+            "if they were drawn at random."
+        )
+    if entry.target is Target.CORRECT:
+        yield f"{name} did not say whether rows are grounded: rates say how many answers are wrong, no more."
+    elif entry.open:
+        yield f"{entry.open:,} of the {entry.rows:,} labels by {name} leave open whether the row is grounded."
+
+
+def _overlap(facts: Facts) -> Iterator[str]:
+    if facts.overlap is None:
+        yield "Questions were not compared with evaluation sets: rows may ask what a benchmark asks."
+    elif facts.overlap.contaminated is None:
+        yield "Questions were not compared with evaluation sets, only with each other."
+    elif rows := facts.overlap.contaminated[RAW]:
+        yield (
+            f"{rows:,} of {facts.rows:,} rows ask what an evaluation set asks (`contaminated`): a model "
+            "trained on them cannot be evaluated on it."
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..filters.ablation_types import Estimate
+
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$])")
 
 
@@ -43,3 +45,10 @@ def percent(share: float | None) -> str:
 def decimal(value: float | None) -> str:
     """A number with two decimals; a dash where it is not known."""
     return "–" if value is None else f"{value:,.2f}"
+
+
+def estimate(share: Estimate) -> str:
+    """A share with its interval in brackets, where it has one; a dash where it is not known."""
+    if share.low is None or share.high is None or share.low == share.high:
+        return percent(share.value)
+    return f"{percent(share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f})"

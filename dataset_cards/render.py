@@ -20,6 +20,7 @@ from ..builder.manifest import card_configs
 from ..builder.schema import StopReason
 from ..builder.schema_docs import row_columns, table_columns
 from ..builder.shards import write_file
+from ..filters.ablation_types import Design
 from . import markdown
 from .about import HEAD_KEY, About, about_in_card
 from .facts import Count, Facts, compute_facts
@@ -66,6 +67,13 @@ _PROVENANCE = (
     ("Scorer", "scorer"),
     ("Built by trajset", "builder_version"),
 )
+_DRAWN = {
+    Design.CENSUS: "every row",
+    Design.STRATIFIED: "a stratified sample",
+    Design.UNKNOWN: "nobody says how",
+    Design.NONE: "nobody says how",
+}
+"""How the labelled rows were chosen."""
 _TOKENS = (("Tokens read", "prompt_tokens"), ("Tokens written", "completion_tokens"))
 
 
@@ -126,6 +134,7 @@ def render_card(dataset: LocalDataset, about: About) -> str:
             measures=_MEASURES,
             provenance=_PROVENANCE,
             tokens=_TOKENS,
+            drawn=_DRAWN,
             names=_names,
             listed=_listed,
         )
@@ -159,7 +168,10 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         autoescape=select_autoescape(default_for_string=False),
     )
-    forms = (markdown.text, markdown.code, markdown.block, markdown.count, markdown.percent, markdown.decimal)
+    forms = (
+        *(markdown.text, markdown.code, markdown.block),
+        *(markdown.count, markdown.percent, markdown.decimal, markdown.estimate),
+    )
     environment.filters.update({form.__name__: form for form in forms})
     return environment
 

@@ -31,6 +31,7 @@ def rows() -> list[Row]:
 def dataset(tmp_path: Path) -> LocalDataset:
     made = rows()
     labels = [Label(row.id, "ann", True, row is not made[1], None, CREATED) for row in made[:4]]
+    labels += [Label(row.id, "human", row not in made[4:], None, None, CREATED) for row in made]
     judgements = [
         Judgement(row.id, "llm_judge", "gpt-4o", "h", verdict, None, None, None, None)
         for row, verdict in zip(made, [True, False, None], strict=False)

@@ -17,6 +17,8 @@ from trajset.builder.schema import COLUMNS
 from trajset.dataset_cards.about import About
 from trajset.dataset_cards.render import render_card, write_card
 
+from .test_facts import EVALUATION, mark
+
 EXPECTED = Path(__file__).with_name("expected_card.md")
 ABOUT = About(
     "Rome, six times",
@@ -61,7 +63,7 @@ def test_every_config_and_split_loads(dataset: LocalDataset, tmp_path: Path) -> 
     sizes = {name: len(split) for name, split in load_dataset(path, cache_dir=cache).items()}
     assert sizes == {"raw": 6, "f1_only": 3, "f1_search": 3}
     assert len(load_dataset(path, "judgements", split="train", cache_dir=cache)) == 3
-    assert len(load_dataset(path, "labels", split="train", cache_dir=cache)) == 4
+    assert len(load_dataset(path, "labels", split="train", cache_dir=cache)) == 10
 
 
 def parsed(card: str) -> SyntaxTreeNode:
@@ -97,7 +99,7 @@ def test_the_code_on_the_card_runs(dataset: LocalDataset, tmp_path: Path) -> Non
     tree = parsed(write_card(dataset.path).read_text("utf-8"))
     code = [node.content for node in tree.walk() if node.type == "fence" and node.info == "python"]
     assert len(code) == 2
-    script = "\n".join([*code, "assert len(rows) == 3 and len(labels) == 4 and len(judgements) == 3"])
+    script = "\n".join([*code, "assert len(rows) == 3 and len(labels) == 10 and len(judgements) == 3"])
     environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -120,7 +122,9 @@ def test_with_a_repository_the_code_loads_from_the_hub(dataset: LocalDataset) ->
 def test_limitations_follow_the_facts(dataset: LocalDataset) -> None:
     bare, told = (render_card(dataset, about).split("## Limitations")[1] for about in (About(), ABOUT))
     assert "1 of 6 rows is unscored" in bare
-    assert "At most 4 of 6 rows were checked" in bare
+    assert "How `ann` chose the rows to label is not known." in bare
+    assert "`human` did not say whether rows are grounded" in bare
+    assert "Questions were not compared with evaluation sets" in bare
     assert "1 of 6 rows is without a known `teacher`" in bare
     assert "No licence is stated" in bare
     assert "No licence" not in told
@@ -139,3 +143,18 @@ def test_a_readme_of_ones_own_is_not_overwritten(dataset: LocalDataset) -> None:
     with pytest.raises(DataError, match="must be a card that trajset computed"):
         write_card(dataset.path)
     assert "Written by hand." in readme.read_text("utf-8")
+
+
+def test_overlaps_and_steps_stand_on_the_card(dataset: LocalDataset) -> None:
+    mark(dataset.path, [True, False, False, True, False, None], EVALUATION)
+    card = render_card(LocalDataset.open(dataset.path), About())
+    section = card.split("## Duplicates and contamination")[1].split("\n## ")[0]
+    assert "1 of 6 questions repeat an earlier one" in section
+    assert "2 of 6 rows ask what an evaluation set asks" in section
+    assert "`f1_only` 1 of 3, `f1_search` 1 of 3" in section
+    assert "| `dev` (dev.jsonl) | 7,405 | 1 | 1 | `abcd` |" in section
+    assert "| Then | `trajset decontaminate` (2026-01-02) |" in card
+    assert "2 of 6 rows ask what an evaluation set asks (`contaminated`)" in card.split("## Limitations")[1]
+    mark(dataset.path, [None] * 6)
+    assert "not compared with any evaluation set" in render_card(LocalDataset.open(dataset.path), About())
+    parsed(card)
