@@ -25,8 +25,10 @@ from .builder.config import (
     WorldConfig,
 )
 from .commands.boundary import guarded, options_from, report_bug
+from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
 from .commands.sql_config import SqlConfig
+from .filters.ablate_config import AblateConfig
 from .filters.decontaminate_config import Rules
 from .filters.judge_config import JudgeConfig
 
@@ -42,7 +44,9 @@ IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
 Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
 Recipes = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Against = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
-Settings = Annotated[tuple[str, ...], Parameter(name="--set", consume_multiple=True)]
+FOUR = ("llm_judge", "llm_judge_reflect", "f1_only", "f1_search")
+"""The recipes that the published table compares."""
+RecipeFolder = Annotated[Path, Parameter(name="--dir", help="Folder with your own recipes.")]
 
 app = App(
     name="trajset",
@@ -170,45 +174,34 @@ def judge(data: DataFolder, *, config: JudgeConfig) -> None:
 
 
 @app.command(name="filter")
-def filter_(
-    data: DataFolder, *, recipe: str, settings: Settings = (), engine: Engine = "duckdb", check: Flag = False
-) -> None:
+def filter_(data: Data, *, config: FilterConfig) -> None:
     """Apply a recipe and write the rows it accepts as a split of that name. Rejected rows stay in `raw`.
 
-    Parameters
-    ----------
-    recipe
-        Name of a shipped recipe (`trajset recipes`), or the path of your own .toml file.
-    settings
-        Parameters of the recipe, as `--set min_f1=0.7 min_searches=2`.
-    engine
-        Which engine runs the SQL; both accept the same rows.
-    check
-        Run both engines and compare their verdicts row by row.
+    With `--dry-run` or `--sweep` nothing is written, and the dataset may also lie on the Hub.
     """
-    from .commands.splits import Choice, filter_dataset
+    from .commands.splits import filter_dataset
 
-    filter_dataset(data, Choice(recipe, settings, engine, check), console)
+    filter_dataset(data, config, console)
 
 
 @app.command
-def recipes(name: str | None = None, *, show: Flag = False) -> None:
-    """List the recipes, or show one with its SQL and parameters.
+def recipes(name: str | None = None, *, show: Flag = False, folder: RecipeFolder = Path("recipes")) -> None:
+    """List the recipes, shipped ones and those of a folder, or show one with its SQL and parameters.
 
     Parameters
     ----------
     name
-        Name of a shipped recipe, or the path of your own .toml file.
+        Name of a recipe, or the path of your own .toml file.
     show
         Print the SQL of every recipe.
     """
     from .commands.splits import show_recipes
 
-    show_recipes(name, show, console)
+    show_recipes(name, show, folder, console)
 
 
 @app.command
-def outcomes(data: Data, *, recipe: Recipes = ("f1_only", "f1_search"), annotator: str | None = None) -> None:
+def outcomes(data: Data, *, recipe: Recipes = FOUR, annotator: str | None = None) -> None:
     """Compare recipes on a dataset: accept rate, and false positives against labels where there are any.
 
     Parameters
@@ -239,6 +232,18 @@ def decontaminate(data: DataFolder, *, against: Against = (), rules: Rules = Rul
     from .commands.decontaminate import decontaminate_dataset
 
     decontaminate_dataset(data, against, rules, console)
+
+
+@app.command
+def ablate(data: Data, *, config: AblateConfig = AblateConfig()) -> None:
+    """Compare recipes and judges: accept rate, FDR and FPR with intervals, overlap, sweeps; write a report.
+
+    The report in `--out` is one HTML page, the same as Markdown, plots as SVG, and every number as Parquet.
+    Without labels it says what is kept and that nothing is known about what is wrong.
+    """
+    from .commands.ablate import ablate_dataset
+
+    ablate_dataset(data, config, console)
 
 
 @app.command

@@ -5,6 +5,7 @@ A recipe file is TOML:
     name = "long_and_right"
     title = "Right after at least two searches"
     predicate = "em AND n_searches >= $least"
+    qualify = "ROW_NUMBER() OVER (PARTITION BY question_id ORDER BY n_searches) = 1"    # may be left out
 
     [parameters.least]
     default = 2                     # its type is the parameter's type
@@ -16,6 +17,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ from .recipe_types import KINDS, Parameter, Recipe, built, text_of
 
 _KEYS = ("name", "title", "description", "predicate", "qualify", "parameters")
 _PARAMETER_KEYS = ("default", "description")
+
+OWN = Path("recipes")
+"""The folder, beside where a command runs, whose recipes are found by name."""
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:
@@ -49,8 +54,28 @@ def list_recipes() -> list[Recipe]:
     return [load_recipe(name) for name in sorted(_shipped())]
 
 
+@dataclass(frozen=True, slots=True)
+class OwnRecipes:
+    """The recipe files of a folder, each with its path; `problems` says what is wrong with the others."""
+
+    recipes: tuple[tuple[Path, Recipe], ...]
+    problems: tuple[str, ...]
+
+
+def own_recipes(folder: Path = OWN) -> OwnRecipes:
+    """The user's recipes in a folder; none where there is no such folder."""
+    found: list[tuple[Path, Recipe]] = []
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            found.append((path, _own(path)))
+        except RecipeError as error:
+            problems.append(str(error))
+    return OwnRecipes(tuple(found), tuple(problems))
+
+
 def load_recipe(name_or_path: str) -> Recipe:
-    """A shipped recipe by its name, or the user's own by the path of its `.toml` file.
+    """A recipe by name, shipped or in `recipes/NAME.toml` here, or by the path of its `.toml` file.
 
     Raises:
         RecipeError: no such recipe or file, or something in it is wrong.
@@ -58,10 +83,23 @@ def load_recipe(name_or_path: str) -> Recipe:
     if name_or_path.endswith(".toml"):
         return _parse_recipe(_read_file(Path(name_or_path)), name_or_path)
     shipped = _shipped()
-    if name_or_path not in shipped:
-        problem = unknown("recipe", name_or_path, shipped)
+    if name_or_path in shipped:
+        return _parse_recipe(shipped[name_or_path], f"recipe {name_or_path}")
+    own = {path.stem: path for path in sorted(OWN.glob("*.toml"))}
+    if name_or_path not in own:
+        problem = unknown("recipe", name_or_path, {*shipped, *own})
         raise RecipeError(f"{problem} Or give the path of your own recipe file (.toml).")
-    return _parse_recipe(shipped[name_or_path], f"recipe {name_or_path}")
+    return _own(own[name_or_path])
+
+
+def _own(path: Path) -> Recipe:
+    """A recipe that is found by its name, which therefore has to be its own and that of its file."""
+    recipe = _parse_recipe(_read_file(path), str(path))
+    if recipe.name != path.stem or recipe.name in _shipped():
+        rule = "must be that of its file, and of no shipped recipe"
+        fix = "Rename the recipe and its file alike; or name the file's path wherever you use it."
+        raise RecipeError(f"{path}: {Problem('name', rule, recipe.name, fix)}")
+    return recipe
 
 
 def _shipped() -> dict[str, str]:
