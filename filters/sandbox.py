@@ -9,6 +9,7 @@ result comes back as Arrow data and is complete before anything of it is seen.
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -29,7 +30,6 @@ from ..builder.errors import DataError, InputError, Problem, TrajsetError
 from ..builder.manifest import RAW, Shard
 from ..builder.schema import JUDGEMENT_FEATURES, LABEL_FEATURES
 from .sandbox_protocol import DEFAULT, GRACE, Ending, Limits, Relation, Request, Status
-from .sandbox_rows import pack_schema
 
 __all__ = ["Answer", "Limits", "answer", "query"]
 
@@ -119,7 +119,7 @@ def _relations(dataset: LocalDataset, split: str | None) -> tuple[Relation, ...]
         for name, source in splits.items()
     }
     for name, shards in sides.items():
-        schema = pack_schema(features[name].arrow_schema)
+        schema = base64.b64encode(features[name].arrow_schema.serialize()).decode()
         found[name] = Relation(name, _files(dataset, shards), schema)
     return tuple(found.values())
 

@@ -18,11 +18,6 @@ from .sandbox_protocol import Relation, Request, TooLargeError
 _BATCH_ROWS = 2048
 
 
-def pack_schema(schema: pa.Schema) -> str:
-    """A schema as text."""
-    return base64.b64encode(schema.serialize()).decode()
-
-
 def register(connection: DuckDBPyConnection, relations: Sequence[Relation]) -> None:
     """Make the relations readable by name. Nothing is read yet but one schema each.
 
@@ -33,8 +28,9 @@ def register(connection: DuckDBPyConnection, relations: Sequence[Relation]) -> N
         try:
             connection.register(relation.name, _source(relation))
         except (OSError, pa.ArrowException) as error:
-            fix = "Restore the file, or make or pull the dataset again."
-            raise DataError(str(Problem(relation.name, "must be Parquet files", str(error), fix))) from error
+            rule = f"must be Parquet files that can be read ({error})"
+            fix = "Restore the files, or make or pull the dataset again."
+            raise DataError(str(Problem(relation.name, rule, len(relation.files), fix))) from error
 
 
 def _source(relation: Relation) -> pads.Dataset | pa.Table:
