@@ -182,14 +182,18 @@ def width(text: str, size: float = SMALL) -> float:
 
 
 def fitted(text: str, pixels: float) -> str:
-    """The text, cleaned and cut so that it takes no more than so many pixels."""
+    """The text, cleaned, and cut in the middle so that it takes no more than so many pixels."""
     line = forms.clean(text)
-    room = max(4, int(pixels / (0.62 * SMALL)))
-    while len(line) > 1 and width(line) > pixels:
-        room = min(room, len(line) - 1)
-        line = forms.cut(line, room)
+    room = len(line)
+    while width(line) > pixels and room > 3:
         room -= 1
+        line = middle_cut(forms.clean(text), room)
     return line
+
+
+def middle_cut(text: str, room: int) -> str:
+    """The first and last characters, `room` in all: names are told apart by their ends."""
+    return f"{text[: room // 2]}…{text[len(text) - (room - 1) // 2 :]}"
 
 
 def panels(sheet: Sheet, count: int, height: int, margins: Margins, above: int = 0) -> list[Axes]:

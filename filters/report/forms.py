@@ -12,6 +12,9 @@ UNKNOWN = "–"
 NO_VERDICT = "no verdict"
 """Why nothing can be said of a recipe: what it reads is null everywhere."""
 
+NOT_LABELLED = "no row is labelled"
+"""Why nothing can be said of what is wrong."""
+
 _PICTURES = 0x2400
 """U+2400 and on: the pictures of the control characters, in their order."""
 _DELETE = "\x7f"
@@ -97,7 +100,7 @@ def why_unknown(ablation: Ablation, result: RecipeResult, among: str) -> str:
     if not result.scored:
         return NO_VERDICT
     if ablation.design is Design.NONE:
-        return "no row is labelled"
+        return NOT_LABELLED
     if not result.labelled:
         return "no row of the source is labelled"
     return f"no labelled row {among}"

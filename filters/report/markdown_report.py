@@ -43,5 +43,5 @@ def _rows(shown: Table, group: Group) -> list[list[str]]:
 
 def _cell(cell: Cell, column: Column) -> str:
     """`12.3% (8.1–17.5)`, or a dash and why."""
-    value = markdown.code(cell.text) if column.code else markdown.text(cell.text)
+    value = markdown.code(cell.text) if column.code and not cell.unknown else markdown.text(cell.text)
     return f"{value} ({markdown.text(cell.detail)})" if cell.detail else value

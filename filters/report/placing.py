@@ -43,7 +43,7 @@ class Name:
     height: float
 
 
-_RINGS = (3.0, 8.0, 16.0, 26.0, 38.0, 52.0, 68.0, 86.0, 106.0, 128.0)
+_RINGS = (6.0, 10.0, 16.0, 26.0, 38.0, 52.0, 68.0, 86.0, 106.0, 128.0)
 _FAR = 2.0
 """Square pixels of cover that one pixel of distance weighs as much as."""
 _NEAR = 5.0

@@ -16,6 +16,7 @@ from .plot_sweep import Curve, Sweeps, described
 from .published import Published, published
 from .tables import curves
 
+_SEARCHES = "n_searches"
 _MOST = 12
 """Panels or sources that a plot shows at most; the tables have all."""
 
@@ -67,7 +68,7 @@ def _plots(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
     yield from _rates(ablation, _FDR)
     yield from _rates(ablation, _FPR)
     yield from _bars(ablation, "f1", "F1 of the answer", "F1 (0 to 1)")
-    yield from _bars(ablation, "n_searches", "Searches per row", "searches in the row")
+    yield from _bars(ablation, _SEARCHES, "Searches per row", "searches in the row")
     yield from _overlaps(ablation)
     yield from _sources(ablation)
     yield from _sweeps(ablation)
@@ -150,8 +151,8 @@ def _bars(ablation: Ablation, column: str, title: str, words: str) -> Iterator[t
     if empty:
         caption += f" Not drawn: {', '.join(empty)} (no row kept)."
     alt = f"{title}, rows per bin. {'; '.join(map(_tallest, found))}."
-    made = Bars(_names(ablation), everything, kept, thresholds, words, whole=column == "n_searches")
-    yield _Words("searches" if column == "n_searches" else column, title, caption, alt), made.draw
+    made = Bars(_names(ablation), everything, kept, thresholds, words, whole=column == _SEARCHES)
+    yield _Words("searches" if column == _SEARCHES else column, title, caption, alt), made.draw
 
 
 def _names(ablation: Ablation) -> list[str]:
@@ -164,9 +165,8 @@ def _tallest(one: Histogram) -> str:
         return f"{name}: nothing known"
     top = max(one.bins, key=lambda entry: entry.rows)
     total = sum(entry.rows for entry in one.bins)
-    return (
-        f"{name}: {total:,} rows, most ({top.rows:,}) from {forms.plain(top.low)} to {forms.plain(top.high)}"
-    )
+    where = forms.plain(top.low) if one.column == _SEARCHES else f"{top.low:g} to {top.high:g}"
+    return f"{name}: {total:,} rows, most ({top.rows:,}) at {where}"
 
 
 def _overlaps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
@@ -192,7 +192,7 @@ def _sources(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
     if not sources:
         return
     shown = _largest(sources, results)
-    recipes = list(dict.fromkeys(result.recipe for result in results))
+    recipes = [result.recipe for result in ablation.overall if result.scored]
     caption = f"– stands where a rate is not known{_whiskers(ablation, 'lines')}."
     if len(shown) < len(sources):
         caption += f" Drawn are the {len(shown)} sources with most rows of {len(sources)}."

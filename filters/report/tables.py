@@ -41,13 +41,15 @@ def outcomes(ablation: Ablation) -> Table:
         notes=(
             _INTERVALS[ablation.design],
             *((_RATES,) if ablation.labelled else ()),
-            *(_part(result) for result in ablation.overall if 0 < result.scored < result.rows),
+            *(_silent(result) for result in ablation.overall if result.unscored),
         ),
     )
 
 
-def _part(result: RecipeResult) -> str:
-    """What a recipe without verdict on some rows does with the others."""
+def _silent(result: RecipeResult) -> str:
+    """Where a recipe has no verdict, and what it does with the other rows."""
+    if not result.scored:
+        return f"{result.recipe} has no verdict: what it reads is null in every row."
     silent = f"{result.recipe} has no verdict on {result.unscored:,} of {result.rows:,} rows"
     share = forms.percent(result.accepted / result.scored)
     return f"{silent}, which count as not kept; of the others it keeps {share}."

@@ -20,6 +20,8 @@ _SHOWN = 12
 """Most example rows in all; the files hold the rest."""
 _WIDTH = 300
 """Characters of a text from the data that are printed."""
+_SAID_BELOW = (forms.NO_VERDICT, forms.NOT_LABELLED)
+"""Reasons that the notes of a table give once, so that its cells stay narrow."""
 _LONG = 60
 """Rows from which on a divided table is cut to the groups that are about all rows."""
 
@@ -82,7 +84,7 @@ def _grid(table: Table, group: Group) -> RichTable:
 def _cell(cell: Cell) -> Text:
     """The value, and below it its interval or the reason why there is none."""
     text = Text(forms.cut(forms.clean(cell.text), _WIDTH))
-    if cell.detail:
+    if cell.detail and cell.detail not in _SAID_BELOW:
         text.append(f"\n{cell.detail}", style="dim")
     return text
 
