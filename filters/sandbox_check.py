@@ -48,7 +48,7 @@ def check(connection: duckdb.DuckDBPyConnection, sql: str, relations: Collection
     _check_statement(connection, sql)
     nodes = list(_nodes(_tree(connection, sql)))
     named = _named_queries(connection, nodes) | {name.lower() for name in relations}
-    effects = FORBIDDEN | (_volatile(connection) - VOLATILE_BUT_HARMLESS)
+    effects = FORBIDDEN | (_more_than_computing(connection) - VOLATILE_BUT_HARMLESS)
     for node in nodes:
         _check_kind(node)
         _check_function(node, effects)
@@ -92,16 +92,20 @@ def _nodes(tree: Node) -> Iterator[Node]:
 def _named_queries(connection: duckdb.DuckDBPyConnection, nodes: Collection[Node]) -> set[str]:
     """Names given by WITH; none may hide that a catalog of the engine is meant elsewhere in the query."""
     names = {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", ())}
-    views = connection.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()
-    if taken := names & {name for (name,) in views}:
+    views = "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+    if taken := names & {name for (name,) in connection.execute(views).fetchall()}:
         fix = "Give that part of the query another name."
         raise _refused("must not name a part of itself like a catalog", min(taken), fix)
     return names
 
 
-def _volatile(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    query = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE'"
-    return {name for (name,) in connection.execute(query).fetchall()}
+def _more_than_computing(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Functions that are not functions of their arguments, and macros that read catalogs."""
+    query = (
+        "SELECT DISTINCT function_name FROM duckdb_functions() "
+        "WHERE stability = 'VOLATILE' OR (function_type = 'macro' AND macro_definition ILIKE '%FROM %')"
+    )
+    return {name.lower() for (name,) in connection.execute(query).fetchall()}
 
 
 def _check_kind(node: Node) -> None:

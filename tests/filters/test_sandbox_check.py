@@ -45,6 +45,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         "SELECT current_user",
         "SELECT CASE WHEN EXISTS (FROM labels WHERE row_id = rows.id) THEN 1 END FROM rows",
         "SELECT regexp_extract(answer, '(\\d+)', 1), md5(id), strftime(created_at, '%Y') FROM rows",
+        "WITH columns AS (SELECT 1) FROM columns",
         "SELECT " + " + ".join("1" * 300),
     ],
 )
@@ -74,9 +75,16 @@ def test_no_catalog_of_duckdb_passes(connection: duckdb.DuckDBPyConnection) -> N
     views = connection.execute(query).fetchall()
     assert len(views) > 30
     for schema, name in views:
-        for sql in (f"FROM {name}", f"FROM {schema}.{name}", f"WITH {name} AS (SELECT 1) FROM {name}"):
+        hidden = [f"WITH {name} AS (SELECT 1) FROM {name}"] if schema != "information_schema" else []
+        for sql in (f"FROM {name}", f"FROM {schema}.{name}", *hidden):
             with pytest.raises(InputError):
                 check(connection, sql, RELATIONS)
+
+
+@pytest.mark.parametrize("name", ["pg_get_viewdef", "pg_get_constraintdef", "get_block_size"])
+def test_no_macro_reads_a_catalog_for_the_query(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    with pytest.raises(InputError, match="only compute"):
+        check(connection, f"SELECT {name}(1) FROM rows", RELATIONS)
 
 
 def test_an_unknown_table_is_told_with_the_nearest(connection: duckdb.DuckDBPyConnection) -> None:
