@@ -31,7 +31,7 @@ _ENGINE_SHARE = 0.8
 """Of the memory, what DuckDB may count as its own; the rest is for what it does not count."""
 _ARENA = 64 << 20
 """Address space that glibc sets aside for each thread."""
-_NO_MEMORY = ("Out of Memory Error", "bad_alloc", "bad allocation", "Allocation failure", "malloc of size")
+_NO_MEMORY = ("out of memory", "bad_alloc", "bad allocation", "allocation failure", "malloc of size")
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def _answer(request: Request, out: BinaryIO) -> Status:
 def _failure(clock: _Clock, message: str) -> Status:
     if clock.rang:
         return Status(Ending.TIME)
-    if any(sign in message for sign in _NO_MEMORY):
+    if any(sign in message.lower() for sign in _NO_MEMORY):
         return Status(Ending.MEMORY)
     return Status(Ending.FAILED, message[:_LONGEST_MESSAGE])
 
