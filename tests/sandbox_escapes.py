@@ -11,7 +11,9 @@ READ, ONE, TABLE, FUNCTION, COMPUTE = (
     "in FROM; got",
     "must only compute",
 )
-TIME, MEMORY, SIZE = "must end within", "of memory", "must have a result of at most"
+TIME, MEMORY = "must end within", "of memory"
+EITHER = "error: sql: must"
+"""Whichever limit is reached first, on a machine that may be busy."""
 
 FILES = [
     ("FROM read_csv('{secret}')", FUNCTION),
@@ -121,10 +123,10 @@ HUGE = [
     ("SELECT repeat('x', 2000000000)", MEMORY),
     ("SELECT printf('%2000000000d', 1)", MEMORY),
     ("SELECT range(4000000000)", MEMORY),
-    ("SELECT list(i) FROM range(1000000000) t(i)", MEMORY),
-    ("SELECT string_agg(repeat('x', 1000), '') FROM range(100000000)", MEMORY),
-    ("SELECT repeat('x', 200000) FROM range(100000)", "must"),
-    ("FROM range(1000000000000)", "must"),
+    ("SELECT list(i) FROM range(1000000000) t(i)", EITHER),
+    ("SELECT string_agg(repeat('x', 1000), '') FROM range(100000000)", EITHER),
+    ("SELECT repeat('x', 200000) FROM range(100000)", EITHER),
+    ("FROM range(1000000000000)", EITHER),
 ]
 
 REFUSED = [*FILES, *NETWORK, *WRITES, *DATABASES, *SETTINGS, *STATEMENTS, *PYTHON, *NESTED]
