@@ -93,7 +93,8 @@ class Estimates:
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """The cells of a recipe on one source: accepted, size, labelled, wrong; and whether sizes are exact."""
+    """The cells of a recipe on one source, each its side (1: accepted), size, labelled rows, wrong rows and
+    variance of the size; and whether the rows are finitely many."""
 
     cells: Floats
     finite: bool
@@ -178,10 +179,8 @@ def audit_of(labels: Iterable[Label], accepted: Collection[str], rows: int, targ
 def _problems(sample: Sample, sides: Sides) -> list[_Problem]:
     counts, wrong = _tables(sample, sides)
     sizes = _raked(counts, sample.sizes, sides.rows)
-    return [
-        _problem(sample.design, (sizes[:, source], counts[:, source], wrong[:, source]), rows)
-        for source, rows in enumerate(sides.rows)
-    ]
+    tables = np.stack([sizes, counts, wrong, _doubt(counts, sample.sizes)], axis=-1)
+    return [_problem(sample.design, tables[:, source], rows) for source, rows in enumerate(sides.rows)]
 
 
 def _tables(sample: Sample, sides: Sides) -> tuple[Floats, Floats]:
@@ -217,19 +216,29 @@ def _ratio(wanted: Floats, found: Floats) -> Floats:
     return np.divide(wanted, found, out=np.ones_like(found), where=found > 0)
 
 
-def _problem(design: Design, tables: tuple[Floats, Floats, Floats], rows: Floats) -> _Problem:
-    """The cells with labelled rows, and one for each side of which no row is labelled."""
-    size, counts, wrong = tables
+def _doubt(counts: Floats, sizes: Floats) -> Floats:
+    """Variances of the cells' sizes: that of a share of its stratum in a sample from it (Cochran, 3.8).
+
+    What raking adds to the knowledge of them is that they add up to the rows of a side; `intervals` uses it.
+    """
+    drawn = counts.sum(axis=(1, 2))
+    factor = np.divide(sizes * np.maximum(sizes - drawn, 0), drawn, out=np.zeros_like(sizes), where=drawn > 0)
+    share = counts * np.divide(1, drawn, out=np.zeros_like(drawn), where=drawn > 0)[:, None, None]
+    return factor[:, None, None] * share * (1 - share)
+
+
+def _problem(design: Design, table: Floats, rows: Floats) -> _Problem:
+    """The cells with labelled rows, and one for each side of which no row is labelled.
+
+    `table` holds size, labelled, wrong and doubt, of shape (strata, 2, 4).
+    """
+    counts = table[..., 1]
     stratum, side = np.nonzero(counts)
-    cells = np.stack(
-        [side, size[stratum, side], counts[stratum, side], wrong[stratum, side]], axis=1, dtype=float
-    )
-    unseen = [
-        (place, rows[place], 0.0, 0.0) for place in (0, 1) if rows[place] and not counts[:, place].any()
-    ]
+    cells = np.column_stack([side, table[stratum, side]])
+    unseen = [(place, rows[place], 0, 0, 0) for place in (0, 1) if rows[place] and not counts[:, place].any()]
     census = counts.sum() >= rows.sum()
     finite = design in (Design.STRATIFIED, Design.CENSUS) or bool(census)
-    return _Problem(np.concatenate([cells, np.array(unseen).reshape(-1, 4)]), finite)
+    return _Problem(np.concatenate([cells, np.array(unseen, float).reshape(-1, 5)]), finite)
 
 
 def _solved(problems: Sequence[_Problem]) -> list[Estimates]:
@@ -242,11 +251,12 @@ def _solved(problems: Sequence[_Problem]) -> list[Estimates]:
 
 def _solved_batch(problems: Sequence[_Problem]) -> list[Estimates]:
     width = max(1, *(len(problem.cells) for problem in problems))
-    table = np.zeros((len(problems), width, 4))
+    table = np.zeros((len(problems), width, 5))
     for row, problem in zip(table, problems, strict=True):
         row[: len(problem.cells)] = problem.cells
-    side, size, labelled, wrong = np.moveaxis(table, 2, 0)
-    cells = Cells(side > 0, size, labelled, wrong, np.array([problem.finite for problem in problems]))
+    side, size, labelled, wrong, doubt = np.moveaxis(table, 2, 0)
+    finite = np.array([problem.finite for problem in problems])
+    cells = Cells(side > 0, size, labelled, wrong, doubt, finite)
     accepted = np.where(cells.accepted, labelled, 0).sum(axis=1)
     every = labelled.sum(axis=1)
     counts = {Share.FDR: accepted, Share.FPR: wrong.sum(axis=1), Share.RECALL: (labelled - wrong).sum(axis=1)}

@@ -57,6 +57,7 @@ class Share(StrEnum):
 class Cells:
     """Problems by cells, all of shape (problems, cells) but `finite`; a cell of size 0 is no cell.
 
+    `doubt` is the variance of the size, where that is an estimate; sizes of a side add up to a known number.
     `finite`, of shape (problems,), is False where the rows looked at stand for endlessly many others, so that
     no cell is exact and sizes are only weights.
     """
@@ -65,6 +66,7 @@ class Cells:
     size: Floats
     labelled: Floats
     wrong: Floats
+    doubt: Floats
     finite: Bools
 
     def of_good(self) -> Cells:
@@ -78,6 +80,7 @@ class Cells:
             self.size[problems],
             self.labelled[problems],
             self.wrong[problems],
+            self.doubt[problems],
             self.finite[problems],
         )
 
@@ -175,7 +178,7 @@ class _Test:
 
         problems = np.arange(len(inside))
         rejected = excess(outside, problems) > 0
-        found = _root(excess, np.where(rejected, outside, inside), inside, problems)
+        found = _root(excess, np.where(rejected, outside, inside), inside, problems, 1e-7)
         return np.where(rejected, found, outside)
 
     def deviation(self, value: Floats, problem: NDArray[np.intp]) -> Floats:
@@ -186,9 +189,20 @@ class _Test:
         looked = counts > 0
         distance = np.where(looked, weight * (rate - fitted), 0).sum(axis=-1)
         spread = np.divide(fitted * (1 - fitted), counts, out=np.zeros_like(rate), where=looked)
-        variance = (weight**2 * spread).sum(axis=-1)
+        variance = (weight**2 * spread).sum(axis=-1) + self.doubts(weight * fitted, problem)
         third = np.divide(weight**3 * spread * (1 - 2 * fitted) * skew, counts, where=looked, out=0 * rate)
         return _standardised(distance, variance, third.sum(axis=-1))
+
+    def doubts(self, held: Floats, problem: NDArray[np.intp]) -> Floats:
+        """Variance from sizes that are not known: a row moved from one cell of a side to another changes the
+        sum by the difference of what their rows hold."""
+        accepted, size, doubt = (
+            self.cells.accepted[problem],
+            self.cells.size[problem],
+            self.cells.doubt[problem],
+        )
+        row = np.divide(held, size, out=np.zeros_like(held), where=size > 0)
+        return _scatter(row, np.where(accepted, doubt, 0)) + _scatter(row, np.where(accepted, 0, doubt))
 
     def hypothesis(self, value: Floats, problem: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Weights of the cells' rates, and what their sum is if the share has this value."""
@@ -199,6 +213,13 @@ class _Test:
             weight = np.where(accepted, size, 0.0)
             return weight, (value * weight).sum(axis=-1)
         return np.where(accepted, 1 - value, -value) * size, np.zeros(value.shape[:-1])
+
+
+def _scatter(values: Floats, weights: Floats) -> Floats:
+    """Weighted squares about the weighted mean."""
+    total = weights.sum(axis=-1, keepdims=True)
+    mean = np.divide((weights * values).sum(axis=-1, keepdims=True), total, out=0 * total, where=total > 0)
+    return (weights * (values - mean) ** 2).sum(axis=-1)
 
 
 def _part(part: Floats, rest: Floats) -> Floats:
@@ -223,7 +244,7 @@ def _fitted(weight: Floats, target: Floats, counts: Floats, rate: Floats) -> Flo
 
     problems = np.arange(len(target))
     ends = np.full(len(target), -_REACH), np.full(len(target), _REACH)
-    place = _root(surplus, *ends, problems)
+    place = _root(surplus, *ends, problems, 1e-11)
     return rates(place, problems)
 
 
@@ -242,8 +263,9 @@ def _root(
     first: Floats,
     last: Floats,
     problems: NDArray[np.intp],
+    close: float,
 ) -> Floats:
-    """Where a monotone function crosses 0 (Chandrupatla 1997); the nearer end where it does not."""
+    """Where a monotone function crosses 0 (Chandrupatla 1997), to about `close`; the nearer end where not."""
     ends = [function(end, problems) for end in (first, last)]
     crosses = ends[0] * ends[1] < 0
     found = np.where(np.abs(ends[0]) <= np.abs(ends[1]), first, last)
@@ -252,7 +274,7 @@ def _root(
             function,
             (first[crosses], last[crosses]),
             args=(problems[crosses],),
-            tolerances={"xatol": 1e-9, "xrtol": 1e-9, "fatol": 1e-13},
+            tolerances={"xatol": close, "xrtol": close, "fatol": close},
         )
         found[crosses] = result.x
     return found

@@ -18,7 +18,8 @@ Cell = tuple[bool, int, int, int]
 
 def made(*cells: Cell, finite: bool = True) -> Cells:
     accepted, *counts = (np.array([part]) for part in zip(*cells, strict=True))
-    return Cells(accepted.astype(bool), *(part.astype(float) for part in counts), np.array([finite]))
+    known = np.zeros(accepted.shape)
+    return Cells(accepted.astype(bool), *(part.astype(float) for part in counts), known, np.array([finite]))
 
 
 def found(*cells: Cell, share: Share = Share.FDR, finite: bool = True) -> tuple[float, float, float]:
