@@ -6,16 +6,17 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import cycle
 
 from ..builder.errors import ConfigError, Problem
 from ..builder.readable import Readable
 from ..builder.schema import JsonObject, Label
 from .ablation_results import histograms, results
-from .ablation_rows import Rows, read_rows
+from .ablation_rows import read_rows
 from .ablation_types import Ablation, SweepPoint, Target
 from .disagreements import examples, pairs
 from .engines import Engine
-from .estimates import METHODS, Sample, choose_annotator, sample_of
+from .estimates import METHODS, choose_annotator, sample_of
 from .recipes import Recipe
 from .sweeps import Sweep
 
@@ -58,6 +59,8 @@ def ablate(dataset: Readable, plan: AblationPlan, data: str) -> Ablation:
     theirs = [label for label in labels if label.annotator == annotator]
     rows = read_rows(dataset, plan.recipes, plan.sweeps, plan.by, plan.engine)
     sample = sample_of(theirs, plan.target, rows.frame.height)
+    compared = (*rows.candidates, *rows.swept)
+    found = list(zip(cycle(compared), results(rows, sample, compared), strict=False))
     return Ablation(
         data=data,
         revision=dataset.revision,
@@ -71,10 +74,10 @@ def ablate(dataset: Readable, plan: AblationPlan, data: str) -> Ablation:
         simulated=rows.simulated,
         grouped_by=plan.by,
         judges=rows.judges,
-        results=results(rows, sample, rows.candidates),
+        results=tuple(result for candidate, result in found if candidate.swept is None),
         pairs=pairs(rows),
         examples=examples(dataset, rows, _by_row(theirs), plan.examples),
-        sweeps=_sweeps(rows, sample),
+        sweeps=tuple(SweepPoint(*one.swept, result) for one, result in found if one.swept is not None),
         histograms=histograms(rows),
         thresholds=_thresholds(plan.recipes),
         config=_config(plan, data),
@@ -93,17 +96,6 @@ def _check(plan: AblationPlan) -> None:
 
 def _by_row(labels: Sequence[Label]) -> dict[str, Label]:
     return {label.row_id: label for label in labels}
-
-
-def _sweeps(rows: Rows, sample: Sample) -> tuple[SweepPoint, ...]:
-    """By source, recipe and value, all rows first."""
-    if not rows.swept:
-        return ()
-    found = results(rows, sample, rows.swept)
-    swept = [candidate.swept for candidate in rows.swept] * (len(rows.sources) + 1)
-    return tuple(
-        SweepPoint(*point, result) for point, result in zip(swept, found, strict=True) if point is not None
-    )
 
 
 def _thresholds(recipes: Sequence[Recipe]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import polars as pl
 from .ablation_rows import SOURCE, Candidate, Rows
 from .ablation_types import Bin, Histogram, RecipeResult
 from .estimates import Codes, Estimates, Sample, Sides, estimates
-from .intervals import Bools, Floats
+from .intervals import Floats
 
 _F1_BINS = 20
 _MOST_SEARCHES = 20
@@ -47,37 +47,41 @@ class _Labelled:
         source = [places.get(name, 0) for name in labelled[SOURCE]]
         return cls(sample, labelled, np.array(source, np.intp))
 
-    def accepts(self, candidate: Candidate) -> Bools:
-        """Which labelled rows the candidate accepts."""
-        return self.rows[candidate.column].fill_null(value=False).to_numpy().astype(bool)
+    def audit(
+        self, candidate: Candidate, kept: Sequence[_Kept], *, whole: bool = False
+    ) -> tuple[Sample, Sides]:
+        """Which labelled rows the candidate accepts, and how many rows of each source, or of all."""
+        accepts = self.rows[candidate.column].fill_null(value=False).to_numpy().astype(bool)
+        source = np.zeros_like(self.source) if whole else self.source
+        return self.sample, Sides(accepts, source, _margins(kept))
 
 
 def results(rows: Rows, sample: Sample, candidates: Sequence[Candidate]) -> tuple[RecipeResult, ...]:
     """Each candidate over all rows, then each over the first source, and so on."""
     labelled = _Labelled.of(rows, sample)
-    everything = [[kept] for kept in _kept(rows.frame, candidates)]
-    found = _results(labelled, candidates, everything, (None,))
-    if not rows.sources:
-        return found
-    parts = rows.frame.partition_by(SOURCE, as_dict=True)
-    per_source = [_kept(parts[source,], candidates) for source in rows.sources]
-    return found + _results(labelled, candidates, list(zip(*per_source, strict=True)), rows.sources)
+    parts = rows.frame.partition_by(SOURCE, as_dict=True) if rows.sources else {}
+    whole = [[kept] for kept in _kept(rows.frame, candidates)]
+    split = list(zip(*(_kept(parts[source,], candidates) for source in rows.sources), strict=True))
+    # All in one call: the intervals of many problems cost little more than those of one.
+    said = estimates(
+        [
+            *(labelled.audit(one, kept, whole=True) for one, kept in zip(candidates, whole, strict=True)),
+            *(labelled.audit(one, kept) for one, kept in zip(candidates, split, strict=False)),
+        ]
+    )
+    count = len(candidates)
+    return _results(candidates, (None,), whole, said[:count]) + _results(
+        candidates, rows.sources, split, said[count:]
+    )
 
 
 def _results(
-    labelled: _Labelled,
     candidates: Sequence[Candidate],
-    kept: Sequence[Sequence[_Kept]],
     sources: Sequence[str | None],
+    kept: Sequence[Sequence[_Kept]],
+    said: Sequence[Sequence[Estimates]],
 ) -> tuple[RecipeResult, ...]:
-    """By source, then by candidate; `kept` is by candidate, then by source."""
-    codes = np.zeros_like(labelled.source) if sources == (None,) else labelled.source
-    said = estimates(
-        [
-            (labelled.sample, Sides(labelled.accepts(one), codes, _margins(counts)))
-            for one, counts in zip(candidates, kept, strict=True)
-        ]
-    )
+    """By source, then by candidate; `kept` and `said` are by candidate, then by source."""
     return tuple(
         _result(candidate, source, kept[number][place], said[number][place])
         for place, source in enumerate(sources)
