@@ -6,6 +6,7 @@ import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, pairwise, permutations
 
 from trajset.filters.ablation_types import (
@@ -21,6 +22,7 @@ from trajset.filters.ablation_types import (
     SweepPoint,
     Target,
 )
+from trajset.filters.report.plots import Plot, drawn
 
 NOTHING = Estimate(None, None, None, 0)
 
@@ -293,6 +295,11 @@ def one_recipe() -> Ablation:
     return dataclasses.replace(made, examples=())
 
 
+def small() -> Ablation:
+    """What is quick to draw: the rates of one recipe."""
+    return dataclasses.replace(one_recipe(), histograms=())
+
+
 def many_sources() -> Ablation:
     """Fourteen sources, of which the report cannot draw all."""
     sources = [f"system-{number:02d}" for number in range(14)]
@@ -302,8 +309,8 @@ def many_sources() -> Ablation:
 
 
 def many_recipes() -> Ablation:
-    """Twelve recipes, most of them close to one another."""
-    recipes = {f"f1_above_{step:02d}": above(step / 100, step % 3) for step in range(30, 90, 5)}
+    """Eight recipes, most of them close to one another."""
+    recipes = {f"f1_above_{step:02d}": above(step / 100, step % 3) for step in range(30, 70, 5)}
     return ablation(Sample(population(500, ["imported"]), recipes, Design.STRATIFIED, 0.4))
 
 
@@ -344,3 +351,10 @@ ALL: dict[str, Callable[[], Ablation]] = {
     "many_recipes": many_recipes,
     "hostile": hostile,
 }
+
+
+@cache
+def made(name: str) -> tuple[Ablation, tuple[Plot, ...]]:
+    """An ablation with its plots, drawn once for all tests."""
+    ablation = ALL[name]()
+    return ablation, drawn(ablation)

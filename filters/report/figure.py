@@ -73,6 +73,7 @@ _STYLE: dict[RcKeyType, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.titley": 1.0,  # nothing stands above a panel, so its title need not be moved out of the way
     "axes.grid": True,
     "grid.color": Colour.GRID.value,
     "grid.linewidth": 1.0,

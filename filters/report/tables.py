@@ -64,11 +64,21 @@ def outcomes_by_source(ablation: Ablation) -> Table | None:
     return Table(
         name="sources",
         title=f"By {forms.clean(ablation.grouped_by)}",
-        columns=(_RECIPE, *_OUTCOME),
-        groups=tuple(Group(source, _outcome_rows(ablation, list(results))) for source, results in grouped),
+        columns=(
+            _RECIPE,
+            *_OUTCOME,
+            *(Column(heading, narrow=False) for heading in ("rows", "without verdict")),
+        ),
+        groups=tuple(Group(source, _source_rows(ablation, list(results))) for source, results in grouped),
         notes=(_INTERVALS[ablation.design],),
         divided_by=ablation.grouped_by or "source",
     )
+
+
+def _source_rows(ablation: Ablation, results: Sequence[RecipeResult]) -> tuple[Row, ...]:
+    """The outcomes, and the rows that they are over."""
+    over = [(Cell(forms.count(one.rows)), Cell(forms.count(one.unscored))) for one in results]
+    return tuple(row + rows for row, rows in zip(_outcome_rows(ablation, results), over, strict=True))
 
 
 def _source_order(ablation: Ablation) -> Callable[[RecipeResult], int]:
