@@ -35,7 +35,16 @@ Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 Flag = Annotated[bool, Parameter(negative="")]
 
 TranscriptFormat = Literal[
-    "auto", "r1searcher", "search-r1", "search-o1", "fireact", "knowagent", "openai", "sharegpt", "atif"
+    "auto",
+    "r1searcher",
+    "search-r1",
+    "search-o1",
+    "fireact",
+    "knowagent",
+    "openai",
+    "sharegpt",
+    "atif",
+    "evouna",
 ]
 
 

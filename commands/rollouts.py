@@ -95,7 +95,7 @@ def import_dataset(files: Sequence[Path], config: ImportConfig, console: Console
     config.out.mkdir(parents=True, exist_ok=True)
     save_config(config, config.out / "config.toml")
     made = MadeBy("import", datetime.now(UTC), published_values(config))
-    manifest = write_dataset(config.out, Tables(imported.rows, imported.judgements), made)
+    manifest = write_dataset(config.out, Tables(imported.rows, imported.judgements, imported.labels), made)
     write_card(config.out)
     console.print(counts_table(imported.counts))
     _written(config.out, manifest, console)

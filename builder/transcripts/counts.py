@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..schema import Row, StopReason
 
-_COLUMNS = ("rows", "not read", "answered", "no search", "mean searches", "judged")
+_COLUMNS = ("rows", "not\nread", "answered", "no\nsearch", "mean\nsearches", "judged", "labelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class FileCounts:
-    """What came in from one file. All but `rows` and `judged` are counted over the parsed rows."""
+    """What came in from one file. `rows`, `judged` and `labelled` count all rows, the others parsed ones."""
 
     taken: Taken
     rows: int
@@ -35,8 +35,11 @@ class FileCounts:
     never_searched: int
     searches: int
     judged: int
+    labelled: int
     reasons: tuple[tuple[str, int], ...]
     """Why the rest could not be parsed, with counts, most frequent first."""
+    omitted: tuple[tuple[str, int], ...]
+    """Why transcripts were left out, with counts, most frequent first."""
 
     @property
     def mean_searches(self) -> float | None:
@@ -44,8 +47,16 @@ class FileCounts:
         return self.searches / self.parsed if self.parsed else None
 
 
-def count_rows(taken: Taken, rows: Sequence[Row], judged: int) -> FileCounts:
-    """The counts of one file's rows, `judged` of which have a verdict from the source."""
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Rows of a file with a judge's verdict, and with a person's."""
+
+    judged: int
+    labelled: int
+
+
+def count_rows(taken: Taken, rows: Sequence[Row], verdicts: Verdicts, omitted: Counter[str]) -> FileCounts:
+    """The counts of one file's rows, and of what was left out beside them."""
     parsed = [row for row in rows if row.outcome.stop_reason is not StopReason.UNPARSED]
     reasons = Counter(
         row.outcome.error or "" for row in rows if row.outcome.stop_reason is StopReason.UNPARSED
@@ -57,26 +68,42 @@ def count_rows(taken: Taken, rows: Sequence[Row], judged: int) -> FileCounts:
         sum(row.outcome.answer is not None for row in parsed),
         sum(row.search_use.n_searches == 0 for row in parsed),
         sum(row.search_use.n_searches for row in parsed),
-        judged,
+        verdicts.judged,
+        verdicts.labelled,
         tuple(reasons.most_common()),
+        tuple(omitted.most_common()),
     )
 
 
 def counts_table(counts: Iterable[FileCounts]) -> Table:
-    """One line a file and, where some records could not be read, the reasons with their counts below it."""
-    table = Table(title="What came in", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    """One line a file; below the table why records could not be read or were left out, with their counts."""
+    files = list(counts)
+    table = Table(
+        title="What came in",
+        title_justify="left",
+        caption=Text("\n").join([Text(note) for file in files for note in _notes(file)]),
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("file: format", overflow="fold")
     for name in _COLUMNS:
         table.add_column(name, justify="right")
-    for file in counts:
+    for file in files:
         table.add_row(*_cells(file))
-        for reason, count in file.reasons:
-            table.add_row(Text(f"  {reason}"), "", str(count))
     return table
+
+
+def _notes(file: FileCounts) -> Iterator[str]:
+    for reason, count in file.reasons:
+        yield f"{file.taken.file}: {count:,} not read, {reason}"
+    for reason, count in file.omitted:
+        yield f"{file.taken.file}: {count:,} left out, {reason}"
 
 
 def _cells(file: FileCounts) -> tuple[str | Text, ...]:
     mean = "-" if file.mean_searches is None else f"{file.mean_searches:.2f}"
     numbers = (file.rows, file.rows - file.parsed, file.answered, file.never_searched)
     found = f"{file.taken.format} (found)" if file.taken.sniffed else file.taken.format
-    return (Text(f"{file.taken.file}: {found}"), *map(str, numbers), mean, str(file.judged))
+    verdicts = (str(file.judged), str(file.labelled))
+    return (Text(f"{file.taken.file}: {found}"), *map(str, numbers), mean, *verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from ..prompts import SEARCH_TOOL
 from ..schema import Grammar, JsonObject
 from .atif import parse_atif
 from .chats import parse_openai
+from .evouna import improper, looks_evouna, parse_evouna, spread_evouna
 from .fields import text_field
 from .files import Record
 from .react import STEP, parse_react
@@ -25,14 +27,28 @@ SNIFFED = 50
 """How many records of a file are looked at to tell its format."""
 
 
+def _one(data: JsonObject) -> Sequence[tuple[str, JsonObject]]:
+    return [("", data)]
+
+
+def _never(data: JsonObject) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: the grammar its rows have, its parser, and whether a record looks like it."""
+    """A format: the grammar its rows have, its parser, and whether a record looks like it.
+
+    `spread` gives the transcripts that a record holds, each with a name of its own in the record; `omitted`
+    is the reason why the source itself does not count a record, None for one that counts.
+    """
 
     name: str
     grammar: Grammar
     parse: Callable[[JsonObject, frozenset[str]], Reading]
     looks: Callable[[JsonObject], bool]
+    spread: Callable[[JsonObject], Sequence[tuple[str, JsonObject]]] = _one
+    omitted: Callable[[JsonObject], str | None] = _never
 
 
 def _items(data: JsonObject, name: str) -> list[JsonObject]:
@@ -85,6 +101,10 @@ def _with_tools(
     return lambda data, searching: parser(data, Tools(offered, searching))
 
 
+def _evouna(data: JsonObject, searching: frozenset[str]) -> Reading:
+    return parse_evouna(data)
+
+
 _KNOWAGENT_TOOLS = (declaration("retrieve"), SEARCH_TOOL, declaration("lookup"))
 
 FORMATS: dict[str, Format] = {
@@ -95,10 +115,32 @@ FORMATS: dict[str, Format] = {
         *map(_tagged, DIALECTS.values()),
         Format("knowagent", "tools", _with_tools(parse_react, _KNOWAGENT_TOOLS), _looks_knowagent),
         Format("fireact", "tools", _with_tools(parse_react, (SEARCH_TOOL,)), _looks_fireact),
+        Format("evouna", "tools", _evouna, looks_evouna, spread_evouna, improper),
         Format("openai", "tools", _with_tools(parse_openai, ()), _looks_openai),
     )
 }
 """All formats by name, in the order in which a file is tried for them."""
+
+
+def records_of(made: Format, records: Sequence[Record]) -> tuple[list[Record], Counter[str]]:
+    """One record for every transcript that counts, and how many are left out for which reason.
+
+    Several in one record have its index with their names, as `7:gpt4`.
+    """
+    kept: list[Record] = []
+    omitted = Counter[str]()
+    for record in records:
+        spread = made.spread(record.data)
+        reason = made.omitted(record.data)
+        if reason is None:
+            kept += [Record(_place(record.index, name), data) for name, data in spread]
+        else:
+            omitted[reason] += len(spread)
+    return kept, omitted
+
+
+def _place(index: str, name: str) -> str:
+    return f"{index}:{name}" if name else index
 
 
 def sniff(path: Path, records: Sequence[Record]) -> Format:

@@ -1,12 +1,14 @@
 """`trajset import`: files of foreign transcripts -> rows, judgements, and counts of what came in.
 
-- No record is dropped. What no parser can read becomes a row with stop reason `UNPARSED`, the reason in
-  `error` and the raw record as JSON in one user message named `UNPARSED_NAME`: nothing in it is a model turn,
-  and its scores are null. What is wrong with a file as a whole is an error before anything is parsed.
+- No record is dropped but those that their own source does not count (`Format.omitted`); they are counted.
+  What no parser can read becomes a row with stop reason `UNPARSED`, the reason in `error` and the raw record
+  as JSON in one user message named `UNPARSED_NAME`: nothing in it is a model turn, and its scores are null.
+  What is wrong with a file as a whole is an error before anything is parsed.
 - A row's id needs the question, the teacher and the prompt. The question's id is the source's own where that
   is more than a number, else a content hash of question set and question. The teacher is what the config
   names, else what the record says, else the file's name. Repeats of all three get the sample index 0, 1, ...
-- A judge's verdict in the source becomes a judgement of the judge `JUDGE`.
+- A judge's verdict in the source becomes a judgement of the judge `JUDGE`, a person's a label that says
+  nothing of how the answer was come by, dated with the import.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from ..schema import (
     Conversation,
     JsonObject,
     Judgement,
+    Label,
     Message,
     Outcome,
     Question,
@@ -33,10 +36,11 @@ from ..schema import (
     StopReason,
     Trajectory,
 )
-from .counts import FileCounts, Taken, count_rows
+from .counts import FileCounts, Taken, Verdicts, count_rows
+from .evouna import ANNOTATOR
 from .fields import DATASET, QUESTION, VERDICT, gold_answers, source_id, text_field
 from .files import Record, bare_name, read_records
-from .formats import FORMATS, Format, sniff
+from .formats import FORMATS, Format, records_of, sniff
 from .reading import Reading, UnreadableError
 
 JUDGE = "llm_judge"
@@ -58,10 +62,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Rows in the order of files and records, judgements, counts per file, and where each row came from."""
+    """Rows in the order of files and records, judgements, labels, counts per file, and each row's source."""
 
     rows: list[Row]
     judgements: list[Judgement]
+    labels: list[Label]
     counts: list[FileCounts]
     sources: dict[str, Source]
 
@@ -72,6 +77,7 @@ class _File:
     records: list[Record]
     format: Format
     teacher: str | None
+    omitted: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +102,34 @@ def read_transcripts(
     files = _open(paths, config)
     run = _Run(config, _run_id(paths, config), _gold(config.gold), created_at)
     total, seen = sum(len(file.records) for file in files), Counter[str]()
-    imported = Imported([], [], [], {})
+    imported = Imported([], [], [], [], {})
     for file in files:
-        judged = len(imported.judgements)
-        for record in file.records:
-            _add(imported, _row(record, file, run, seen), file, record)
-            if progress is not None:
-                progress(len(imported.rows), total)
-        rows = imported.rows[-len(file.records) :]
-        taken = Taken(file.path.name, file.format.name, config.format == "auto")
-        imported.counts.append(count_rows(taken, rows, len(imported.judgements) - judged))
+        part = _read_file(file, run, seen, _after(len(imported.rows), total, progress))
+        imported.rows.extend(part.rows)
+        imported.judgements.extend(part.judgements)
+        imported.labels.extend(part.labels)
+        imported.counts.extend(part.counts)
+        imported.sources.update(part.sources)
     return imported
+
+
+def _after(done: int, total: int, progress: Progress | None) -> Callable[[int], None]:
+    """Progress within a file as progress over all files."""
+    return lambda count: progress(done + count, total) if progress else None
+
+
+def _read_file(file: _File, run: _Run, seen: Counter[str], progress: Callable[[int], None]) -> Imported:
+    part = Imported([], [], [], [], {})
+    for record in file.records:
+        reading = _reading(record, file, run)
+        _add(part, _row(reading, record, file, run, seen), file, record)
+        if reading.correct is not None:
+            part.labels.append(_label(part.rows[-1], reading.correct))
+        progress(len(part.rows))
+    taken = Taken(file.path.name, file.format.name, run.config.format == "auto")
+    verdicts = Verdicts(len(part.judgements), len(part.labels))
+    part.counts.append(count_rows(taken, part.rows, verdicts, file.omitted))
+    return part
 
 
 def _open(paths: Sequence[Path], config: ImportConfig) -> list[_File]:
@@ -123,7 +146,11 @@ def _open(paths: Sequence[Path], config: ImportConfig) -> list[_File]:
 def _opened(path: Path, teacher: str | None, config: ImportConfig) -> _File:
     records = read_records(path)
     made = sniff(path, records) if config.format == "auto" else FORMATS[config.format]
-    return _File(path, records, made, teacher)
+    kept, omitted = records_of(made, records)
+    if not kept:
+        fix = "Leave the file out."
+        raise DataError(str(Problem(str(path), "must hold a record that counts", dict(omitted), fix)))
+    return _File(path, kept, made, teacher, omitted)
 
 
 def _run_id(paths: Sequence[Path], config: ImportConfig) -> str:
@@ -144,11 +171,19 @@ def _gold(path: Path | None) -> GoldAnswers:
     return found
 
 
-def _row(record: Record, file: _File, run: _Run, seen: Counter[str]) -> Row:
+def _reading(record: Record, file: _File, run: _Run) -> Reading:
     try:
-        reading = file.format.parse(record.data, frozenset(run.config.search_tools))
+        return file.format.parse(record.data, frozenset(run.config.search_tools))
     except UnreadableError as error:
-        reading = _unparsed(record.data, file.format, str(error))
+        return _unparsed(record.data, file.format, str(error))
+
+
+def _label(row: Row, correct: bool) -> Label:
+    when = row.provenance.created_at
+    return Label(row.id, ANNOTATOR, correct, grounded=None, note=None, labelled_at=when)
+
+
+def _row(reading: Reading, record: Record, file: _File, run: _Run, seen: Counter[str]) -> Row:
     question = _question(reading, record.data, run)
     origin = _origin(reading, file, run)
     first = row_id(question.question_id, origin, Sample())

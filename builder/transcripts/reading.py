@@ -24,7 +24,8 @@ class Reading:
     """A transcript in trajset's terms.
 
     `prompt` is scaffolding that stood before the transcript (instructions, few-shot examples) and is left out
-    of the messages: its hash enters the prompt id.
+    of the messages: its hash enters the prompt id. `correct` is a person's verdict on the answer, None where
+    the source has none.
     """
 
     question: str
@@ -34,6 +35,7 @@ class Reading:
     prompt: str | None = None
     teacher: str | None = None
     cost: Cost = NO_COST
+    correct: bool | None = None
 
 
 def model_message(turn: Turn, grammar: Grammar) -> Message:

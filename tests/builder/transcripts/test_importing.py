@@ -197,6 +197,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "openai": {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
     "sharegpt": {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
     "atif": {"steps": [{"source": "user", "message": "q"}, {"source": "agent", "message": "a"}]},
+    "evouna": {"question": "q", "golden_answer": "a/b", "answer_fid": "a", "judge_fid": True},
 }
 
 
