@@ -60,25 +60,23 @@ def outcomes_by_source(ablation: Ablation) -> Table | None:
     per_source = [result for result in ablation.results if result.source is not None]
     if not per_source:
         return None
-    grouped = groupby(sorted(per_source, key=_source_order(ablation)), key=lambda result: result.source)
+    ordered = groupby(sorted(per_source, key=_source_order(ablation)), key=lambda result: result.source)
+    grouped = {source: list(results) for source, results in ordered}
     return Table(
         name="sources",
         title=f"By {forms.clean(ablation.grouped_by)}",
-        columns=(
-            _RECIPE,
-            *_OUTCOME,
-            *(Column(heading, narrow=False) for heading in ("rows", "without verdict")),
-        ),
-        groups=tuple(Group(source, _source_rows(ablation, list(results))) for source, results in grouped),
-        notes=(_INTERVALS[ablation.design],),
+        columns=(_RECIPE, *_OUTCOME),
+        groups=tuple(Group(source, _outcome_rows(ablation, results)) for source, results in grouped.items()),
+        notes=(_INTERVALS[ablation.design], *map(_rows_of, grouped.values())),
         divided_by=ablation.grouped_by or "source",
     )
 
 
-def _source_rows(ablation: Ablation, results: Sequence[RecipeResult]) -> tuple[Row, ...]:
-    """The outcomes, and the rows that they are over."""
-    over = [(Cell(forms.count(one.rows)), Cell(forms.count(one.unscored))) for one in results]
-    return tuple(row + rows for row, rows in zip(_outcome_rows(ablation, results), over, strict=True))
+def _rows_of(results: Sequence[RecipeResult]) -> str:
+    """How many rows a source has, and where recipes have no verdict on them."""
+    silent = [f"{result.recipe} {result.unscored:,}" for result in results if result.unscored]
+    without = f", without verdict: {', '.join(silent)}" if silent else ""
+    return f"{results[0].source}: {results[0].rows:,} rows{without}."
 
 
 def _source_order(ablation: Ablation) -> Callable[[RecipeResult], int]:
