@@ -247,17 +247,19 @@ def ablate(data: Data, *, config: AblateConfig = AblateConfig()) -> None:
 
 
 @app.command
-def info(data: Data, *, verify: Flag = False) -> None:
+def info(data: Data, *, verify: Flag = False, lineage: Flag = False) -> None:
     """Show a dataset's splits, sizes, recipes, prompts, versions and where it came from.
 
     Parameters
     ----------
     verify
         Also read every file and compare its SHA-256 with the manifest.
+    lineage
+        Also follow the chain of published versions that it comes from; their manifests are read from the Hub.
     """
     from .commands.versions import show_info
 
-    show_info(data, verify, console)
+    show_info(data, verify, lineage, console)
 
 
 @app.command

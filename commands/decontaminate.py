@@ -18,9 +18,10 @@ from ..filters.decontaminate import Decontamination, Pair, decontaminate
 from ..filters.decontaminate_config import Rules
 from ..filters.decontaminate_sets import read_sets
 from ..filters.refresh import refresh_splits
+from ..filters.report.forms import clean, cut
 from .progress import STDERR, counting
 
-_SHOWN = 100
+_WIDTH = 100
 """Characters of a question in the terminal."""
 
 
@@ -87,12 +88,12 @@ def _sets_table(found: Decontamination) -> Table:
 def _examples(pairs: Iterable[Pair], console: Console) -> None:
     for pair in pairs:
         if pair.kind == "exact":
-            console.print(f"  the same: {_short(pair.question)}", soft_wrap=True, highlight=False)
+            console.print(f"  the same: {_shown(pair.question)}", soft_wrap=True, highlight=False)
         else:
-            console.print(f"  {pair.overlap:.2f}: {_short(pair.question)}", soft_wrap=True, highlight=False)
-            console.print(f"        {_short(pair.other)}", soft_wrap=True, highlight=False)
+            console.print(f"  {pair.overlap:.2f}: {_shown(pair.question)}", soft_wrap=True, highlight=False)
+            console.print(f"        {_shown(pair.other)}", soft_wrap=True, highlight=False)
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
+def _shown(text: str) -> str:
+    """Text of the data on one line, cut; what could steer the terminal is made visible."""
+    return cut(clean(text), _WIDTH)

@@ -20,9 +20,10 @@ from ..builder.refs import open_whole
 from ..builder.shards import write_file
 from ..filters.moves import Moves, RecipeMove, Tally, moves
 from ..filters.recipes import load_recipe
+from ..filters.report.forms import clean, cut
 
 _ENDINGS = (".parquet", ".csv", ".json")
-_SHOWN = 100
+_WIDTH = 100
 """Characters of a question or a value in the terminal."""
 
 
@@ -120,7 +121,7 @@ def _show_rows(rows: pl.DataFrame, limit: int, console: Console) -> None:
         for row in group.head(limit).iter_rows(named=True):
             why = _reason(row["why"], row["changes"])
             console.print(f"  {row['id']} {row['before']} -> {row['after']}: {why}", soft_wrap=True)
-            console.print(f"    {_short(row['question'])}", soft_wrap=True, highlight=False)
+            console.print(f"    {_shown(row['question'])}", soft_wrap=True, highlight=False)
         if group.height > limit:
             console.print(f"  {group.height - limit:,} more (--rows, or all with --out)")
 
@@ -133,12 +134,12 @@ def _reason(why: str, changes: str | None) -> str:
 
 
 def _value(value: object) -> str:
-    return _short(json.dumps(value, ensure_ascii=False))
+    return _shown(json.dumps(value, ensure_ascii=False))
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
+def _shown(text: str) -> str:
+    """Text of the data on one line, cut; what could steer the terminal is made visible."""
+    return cut(clean(text), _WIDTH)
 
 
 def _write(rows: pl.DataFrame, path: Path) -> None:

@@ -12,19 +12,36 @@ from ..builder.dataset import LocalDataset
 from ..builder.hub import check_names, publish, pull, versions, versions_table
 from ..builder.info import dataset_info
 from ..builder.layout import README
+from ..builder.lineage import history, lineage
 from ..builder.refs import DatasetRef, open_whole
 from ..builder.schema_docs import row_columns, table_columns
 from ..dataset_cards.about import About, about_in_card, read_about
 from ..dataset_cards.render import write_card
 
 
-def show_info(data: str, verify: bool, console: Console) -> None:
-    """Splits and provenance; with `verify` every file's hash is compared first."""
+def show_info(data: str, verify: bool, follow: bool, console: Console) -> None:
+    """Splits and provenance; with `verify` every file's hash is compared first.
+
+    With `follow` the published versions before it are looked up on the Hub.
+    """
     dataset = open_whole(data)
     if verify:
         dataset.verify()
         console.print("every file is the one that the manifest describes")
     console.print(dataset_info(dataset).table(data))
+    console.print(f"made by: {history(dataset.manifest)}", soft_wrap=True, highlight=False)
+    if parent := dataset.manifest.parent:
+        console.print(f"version before: {parent}", soft_wrap=True, highlight=False)
+    if follow:
+        _show_lineage(dataset, console)
+
+
+def _show_lineage(dataset: LocalDataset, console: Console) -> None:
+    found = 0
+    for found, ancestor in enumerate(lineage(dataset), 1):
+        console.print(f"{found}. {ancestor}", soft_wrap=True, highlight=False)
+    if not found:
+        console.print("It has never been on the Hub, so no version is before it.")
 
 
 def make_card(folder: Path, about: Path | None, console: Console) -> None:
