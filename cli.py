@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -32,7 +32,6 @@ from .filters.ablate_config import AblateConfig
 from .filters.decontaminate_config import Rules
 from .filters.judge_config import JudgeConfig
 
-Engine = Literal["duckdb", "polars"]
 Data = Annotated[str, Parameter(help="A dataset: `PATH` or `REPO[@REVISION]`.")]
 DataOrSplit = Annotated[str, Parameter(help="A dataset: `PATH[:SPLIT]` or `REPO[@REVISION][:SPLIT]`.")]
 Query = Annotated[str, Parameter(allow_leading_hyphen=True)]
@@ -53,6 +52,7 @@ app = App(
     help="Versioned datasets of search-agent trajectories: build, score, filter in SQL, publish, pull.",
     help_format="markdown",
     default_parameter=Parameter(negative=""),
+    suppress_keyboard_interrupt=False,  # `guarded` says what became of the work
 )
 app.command(label)
 console = Console(markup=False)  # a folder may be called [old]; where markup is meant, the call says so

@@ -85,7 +85,8 @@ class Recipe:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the row that it reads, sorted; with `qualify` also `id`, which breaks ties."""
-        return tuple(sorted({*self.predicate.columns, *(self.plan.columns if self.plan else ())}))
+        ranking = ("id", *self.qualify.columns) if self.qualify else ()
+        return tuple(sorted({*self.predicate.columns, *ranking}))
 
     @property
     def values(self) -> dict[str, Value]:

@@ -20,7 +20,13 @@ from .windows import Function, Window
 _ROW = "_row"
 """The row's place among those given."""
 
+_PIECE = 122_880
 _RUNNING = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+
+
+def in_pieces(rows: pa.Table) -> pa.Table:
+    """The same table in record batches of DuckDB's own size: each is one thread's work."""
+    return pa.Table.from_batches(rows.to_batches(max_chunksize=_PIECE), rows.schema)
 
 
 def qualified_by_duckdb(connection: duckdb.DuckDBPyConnection, rows: pa.Table, plan: WindowPlan) -> pa.Table:
@@ -30,7 +36,7 @@ def qualified_by_duckdb(connection: duckdb.DuckDBPyConnection, rows: pa.Table, p
         duckdb.Error: it cannot be run; a sum is too large.
     """
     numbered = rows.select(list(plan.columns)).append_column(_ROW, pa.array(np.arange(len(rows))))
-    connection.register("accepted", numbered)
+    connection.register("accepted", in_pieces(numbered))
     operands = "".join(f', ({sql}) AS "{name}"' for name, sql in plan.operands.items())
     windows = "".join(f', {_duckdb_sql(window)} AS "{name}"' for name, window in plan.windows.items())
     inner = f"SELECT *{windows} FROM (SELECT *{operands} FROM accepted)"
