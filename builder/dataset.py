@@ -39,7 +39,7 @@ from .manifest import (
     read_manifest,
     without_split,
 )
-from .safekeeping import recover
+from .safekeeping import let_go, recover
 from .schema import ARROW_SCHEMA, COLUMNS, FEATURES, JsonObject, Judgement, Label, Row, features_of
 from .shards import Staged, discard_staged, place, stage
 from .table import conform, empty_table, items_from_table, rows_from_table, table_from_items, table_from_rows
@@ -180,6 +180,7 @@ def write_dataset(path: Path, tables: Tables, made: MadeBy) -> Manifest:
     """
     with writing(path), clean_stage(path):
         staged = _stage_tables(path, tables)
+        let_go(path)
         forget(path)
         raw, judgements, labels = (place(path, table) for table in staged)
         upstream = read_upstream(path)

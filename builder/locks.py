@@ -17,8 +17,9 @@ WAIT_S = 60.0
 
 
 @contextmanager
-def writing(folder: Path, wait_s: float = WAIT_S) -> Generator[None]:
+def writing(folder: Path, wait_s: float = WAIT_S, name: str = LOCK) -> Generator[None]:
     """Hold a dataset folder against other writers; it is made if there is none. Readers are not held up.
+    A lock of another `name` holds back only those who take it too.
 
     What was read of the folder before may be out of date: read its manifest inside. The system lets go of
     the lock when the process ends, however it ends.
@@ -26,7 +27,7 @@ def writing(folder: Path, wait_s: float = WAIT_S) -> Generator[None]:
     Raises:
         StorageError: another command still holds it after `wait_s` seconds, or the disk is not writable.
     """
-    path = folder / LOCK
+    path = folder / name
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

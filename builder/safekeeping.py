@@ -30,8 +30,8 @@ def kept_safe(folder: Path, manifest: Manifest) -> Generator[None]:
         StorageError: the disk is full or not writable.
     """
     kept = folder / PREVIOUS
+    let_go(folder)
     with storage(folder):
-        shutil.rmtree(kept, ignore_errors=True)
         for name in (*(shard.path for shard in manifest.shards), MANIFEST):  # the manifest last: it is whole
             (kept / name).parent.mkdir(parents=True, exist_ok=True)
             _link(folder / name, kept / name)
@@ -40,8 +40,20 @@ def kept_safe(folder: Path, manifest: Manifest) -> Generator[None]:
     except BaseException:
         _put_back(folder)
         raise
+    let_go(folder)
+
+
+def let_go(folder: Path) -> None:
+    """Forget the old files, their manifest first: what is left of them after a kill is no dataset to go back
+    to, neither half of one nor one that is older than what was written since.
+
+    Raises:
+        StorageError: the disk is not writable.
+    """
+    kept = folder / PREVIOUS
     with storage(folder):
-        shutil.rmtree(kept)
+        (kept / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(kept, ignore_errors=True)
 
 
 def recover(folder: Path) -> None:
@@ -68,7 +80,7 @@ def _put_back(folder: Path) -> None:
         for name in (*names, MANIFEST):
             (folder / name).unlink(missing_ok=True)
             _link(kept / name, folder / name)
-        shutil.rmtree(kept)
+    let_go(folder)
 
 
 def _link(source: Path, target: Path) -> None:

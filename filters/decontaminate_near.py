@@ -5,27 +5,28 @@ Trigrams rather than words: `Where was the director of X born?` and the same que
 words, but are two questions. Candidates come from MinHash signatures (Broder 1997; datasketch) cut into bands
 (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4); every candidate is checked by its exact
 similarity, so chance can only miss a pair, and at the threshold it misses fewer than one in a thousand.
+Questions that are in one group already are not compared any more: a thousand questions from one template have
+half a million pairs, of which less than a thousand are needed.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 PERMUTATIONS = 128
 RECALL = 0.999
 """Least chance that a pair exactly at the threshold becomes a candidate."""
 
 Shingles = frozenset[tuple[str, str, str, int]]
-Signatures = NDArray[np.uint64]
+Signatures = NDArray[np.uint32]
+Places = NDArray[np.intp]
 
 
 def shingles(words: Sequence[str]) -> Shingles:
@@ -59,19 +60,43 @@ def near_groups(
     def shingled(index: int) -> Shingles:
         return shingles(questions[index])
 
-    candidates = set(_candidates(_signatures(questions, seed, progress), near))
-    pairs = [pair for pair in sorted(candidates) if jaccard(shingled(pair[0]), shingled(pair[1])) >= near]
-    return _first_of_component(len(questions), pairs)
+    def alike(one: int, other: int) -> bool:
+        return jaccard(shingled(one), shingled(other)) >= near
+
+    signatures, groups = _signatures(questions, seed, progress), _Groups(len(questions))
+    count, rows = bands(near)
+    for start in range(0, count * rows, rows):  # one band at a time: datasketch's index holds them all
+        for bucket in _buckets(signatures[:, start : start + rows]):
+            _join(bucket, signatures[bucket], _least(near), alike, groups)
+    return [groups.first(index) for index in range(len(questions))]
 
 
-def _signatures(questions: Iterable[Sequence[str]], seed: int, progress: Callable[[int], None]) -> Signatures:
-    """One row of `PERMUTATIONS` minima a question."""
+class _Groups:
+    """Questions that belong together, each group by its first question (union-find)."""
+
+    def __init__(self, size: int) -> None:
+        self._earlier = list(range(size))
+
+    def first(self, index: int) -> int:
+        """The first question of the group."""
+        while (earlier := self._earlier[index]) != index:
+            self._earlier[index] = index = self._earlier[earlier]
+        return index
+
+    def join(self, one: int, other: int) -> None:
+        """Make two groups one."""
+        one, other = self.first(one), self.first(other)
+        self._earlier[max(one, other)] = min(one, other)
+
+
+def _signatures(questions: Sequence[Sequence[str]], seed: int, progress: Callable[[int], None]) -> Signatures:
+    """One row of `PERMUTATIONS` minima a question; hashes have 32 bits."""
     texts = ([" ".join(map(str, shingle)).encode() for shingle in shingles(words)] for words in questions)
-    rows: list[NDArray[np.uint64]] = []
-    for sketch in MinHash.generator(texts, num_perm=PERMUTATIONS, seed=seed):
-        rows.append(sketch.hashvalues)
+    signatures = np.empty((len(questions), PERMUTATIONS), np.uint32)
+    for index, sketch in enumerate(MinHash.generator(texts, num_perm=PERMUTATIONS, seed=seed)):
+        signatures[index] = sketch.hashvalues
         progress(1)
-    return np.vstack(rows)
+    return signatures
 
 
 def bands(near: float) -> tuple[int, int]:
@@ -86,33 +111,31 @@ def bands(near: float) -> tuple[int, int]:
     return PERMUTATIONS, 1
 
 
-def _candidates(signatures: Signatures, near: float) -> Iterator[tuple[int, int]]:
-    """Pairs that agree in a whole band, and in about as many places as pairs of that similarity do.
-
-    The share of equal places is an estimate of the similarity; four standard deviations below `near` are let
-    through. Only one band is held at a time: datasketch's own index holds them all, some 8 kB a question.
-    """
-    least = near - 4 * math.sqrt(near * (1 - near) / PERMUTATIONS)
-    count, rows = bands(near)
-    for start in range(0, count * rows, rows):
-        for bucket in _buckets(signatures[:, start : start + rows]):
-            members = signatures[bucket]
-            for place in range(len(bucket) - 1):
-                alike = (members[place + 1 :] == members[place]).mean(axis=1) >= least
-                yield from ((int(bucket[place]), int(other)) for other in bucket[place + 1 :][alike])
+def _least(near: float) -> float:
+    """The share of equal minima that a candidate must have, an estimate of its similarity: four standard
+    deviations below `near` are let through."""
+    return near - 4 * math.sqrt(near * (1 - near) / PERMUTATIONS)
 
 
-def _buckets(band: Signatures) -> list[NDArray[np.intp]]:
+def _join(
+    bucket: Places, members: Signatures, least: float, alike: Callable[[int, int], bool], groups: _Groups
+) -> None:
+    """Join the groups of questions that agree in a band where two of them are alike."""
+    group = np.array([groups.first(int(index)) for index in bucket])
+    for place, index in enumerate(bucket.tolist()):
+        others = place + 1 + np.flatnonzero(group[place + 1 :] != group[place])
+        if not len(others):  # those that follow are of one group
+            return
+        candidates = others[(members[others] == members[place]).mean(axis=1) >= least]
+        joined = [other for other in candidates.tolist() if alike(index, int(bucket[other]))]
+        for other in joined:
+            groups.join(index, int(bucket[other]))
+        group[np.isin(group, group[joined])] = group[place]
+
+
+def _buckets(band: Signatures) -> list[Places]:
     """Indices, in rising order, of the questions that agree in the band, where there are several."""
     _, bucket, counts = np.unique(band, axis=0, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(counts[bucket] > 1)
     order = shared[np.argsort(bucket[shared], kind="stable")]
     return np.split(order, np.flatnonzero(np.diff(bucket[order])) + 1) if len(order) else []
-
-
-def _first_of_component(size: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(size, size))
-    labels = connected_components(graph, directed=False)[1]
-    first = np.unique(labels, return_index=True)[1]
-    return first[labels].tolist()

@@ -19,16 +19,21 @@ from pathlib import Path
 from ..builder.amend import Amendment, amend
 from ..builder.dataset import LocalDataset
 from ..builder.errors import ConfigError, Problem
+from ..builder.locks import writing
 from ..builder.manifest import RAW, MadeBy
 from ..builder.records import Convert, reader
 from ..builder.schema import JsonObject, Judgement, Message, StopReason
 from ..builder.table import records_from_table
+from ..builder.upstream import OWN_FOLDER
 from .judge_budget import Account, Prices
 from .judge_cache import ReplyCache
 from .judge_model import Judge
 from .judge_prompts import Case
 from .judge_run import Asked, JudgeRun, Report
 from .refresh import SplitMove, refresh_splits
+
+LOCK = f"{OWN_FOLDER}/judgements.lock"
+"""Held from reading the judgements to writing them: two judges who finish at once both keep theirs."""
 
 _COLUMNS = ("id", "question", "gold_answers", "answer", "stop_reason")
 _BATCH_ROWS = 256
@@ -150,14 +155,15 @@ def _case(record: JsonObject, read: Convert | None) -> Case:
 
 def _store(folder: Path, job: JudgeJob, new: Sequence[Judgement]) -> None:
     """Put the verdicts beside those of other judges, and in the place of this one's for the same rows."""
-    dataset = LocalDataset.open(folder)  # anew: others may have judged in the meantime
     fresh = {(judgement.row_id, judgement.judge) for judgement in new}
-    kept = [
-        judgement
-        for judgement in dataset.judgements()
-        if (judgement.row_id, judgement.judge) not in fresh
-        and not (job.replace and judgement.judge in job.judge.hashes)
-    ]
     prompts = job.judge.prompt.published(job.judge.reflect)
     made = MadeBy("judge", datetime.now(UTC), job.settings, prompts)
-    amend(folder, Amendment(judgements=[*kept, *new]), made)
+    with writing(folder, name=LOCK):
+        dataset = LocalDataset.open(folder)  # anew: others may have judged in the meantime
+        kept = [
+            judgement
+            for judgement in dataset.judgements()
+            if (judgement.row_id, judgement.judge) not in fresh
+            and not (job.replace and judgement.judge in job.judge.hashes)
+        ]
+        amend(folder, Amendment(judgements=[*kept, *new]), made)

@@ -16,7 +16,8 @@ from sample_rows import CREATED, sample_row
 from trajset.builder.amend import Amendment, amend
 from trajset.builder.dataset import LocalDataset, Tables, write_dataset, write_split
 from trajset.builder.errors import DataError, TrajsetError
-from trajset.builder.manifest import MadeBy
+from trajset.builder.manifest import MANIFEST, MadeBy
+from trajset.builder.safekeeping import PREVIOUS
 from trajset.builder.schema import Judgement, Label, Overlap, Row, Verdicts
 
 MADE = MadeBy("test", datetime(2026, 1, 1, tzinfo=UTC), {"k": 5}, {"p": "Search."})
@@ -112,7 +113,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import trajset.builder.amend as module
 from trajset.builder.dataset import LocalDataset
-from trajset.builder.manifest import MadeBy
+from trajset.builder.manifest import MANIFEST, MadeBy
+from trajset.builder.safekeeping import PREVIOUS
 real = module.{step}
 def killed(*args, **named):
     if {after}:
@@ -154,3 +156,20 @@ def test_a_full_disk_puts_the_old_dataset_back(
         amend(tmp_path, Amendment(columns=columns), LATER)
     assert list(LocalDataset.open(tmp_path).rows()) == rows
     LocalDataset.open(tmp_path).verify()
+
+
+def test_what_a_killed_amend_kept_never_comes_back_later(tmp_path: Path, rows: list[Row]) -> None:
+    """Killed when all was written and the old files were still kept; then a new dataset is cut short."""
+    code = KILLED.format(step="complete", after=True)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True)
+    assert (tmp_path / PREVIOUS / MANIFEST).is_file()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trajset.builder.dataset.place", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            write_dataset(tmp_path, Tables(rows[:2]), MADE)
+    with pytest.raises(DataError, match="finished dataset"):
+        LocalDataset.open(tmp_path)
+
+
+def stopped(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trajset.filters.decontaminate_near import RECALL, bands, jaccard, near_groups, shingles
+from trajset.filters.decontaminate_near import RECALL, Shingles, bands, jaccard, near_groups, shingles
 from trajset.filters.decontaminate_words import words
 
 vocabulary = st.sampled_from(
@@ -104,3 +104,18 @@ def test_one_changed_word_is_another_question_unless_the_question_is_long() -> N
         other = [*said[:7], "other", *said[8:]]
         assert (groups([tuple(said), tuple(other)]) == [0, 0]) is same
     assert math.isclose(jaccard(shingles(said), shingles(other)), 0.8)
+
+
+def test_questions_from_one_template_are_not_all_compared_with_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[float] = []
+
+    def counted(one: Shingles, other: Shingles) -> float:
+        compared.append(jaccard(one, other))
+        return compared[-1]
+
+    monkeypatch.setattr("trajset.filters.decontaminate_near.jaccard", counted)
+    template = tuple(f"w{number}" for number in range(30))
+    assert groups([(*template, f"x{number}") for number in range(300)]) == [0] * 300
+    assert len(compared) < 600

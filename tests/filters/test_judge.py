@@ -1,16 +1,20 @@
 """Judging a dataset against a scripted server: troubles, equal rows, resume, budget, what is stored."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from chat_server import Answer, ChatServer, error
 from sample_rows import CREATED, sample_row
 from scripted_judge import ScriptedJudge, judged_alike, no_choice, text_reply, verdict_reply
+from trajset.builder.amend import amend
 from trajset.builder.dataset import LocalDataset, Tables, write_dataset
 from trajset.builder.errors import ChatServerError, ConfigError
-from trajset.builder.manifest import MadeBy
+from trajset.builder.manifest import MadeBy, Manifest
 from trajset.builder.schema import Judgement, Outcome, Row, StopReason
 from trajset.filters.judge import Judged, judge_dataset
 from trajset.filters.judge_config import JudgeConfig
@@ -440,3 +444,26 @@ def test_the_simulated_judge_runs_through_the_same_pipeline(tmp_path):
     for judgement, row in zip(judgements, [row for row in mixed(300) for _ in range(2)], strict=True):
         wrong[judgement.judge] += judgement.verdict is not (row.outcome.answer == "Rome")
     assert 0 < wrong["llm_judge_reflect"] < wrong["llm_judge"] < 150
+
+
+def test_judges_that_finish_at_once_both_keep_their_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = dataset(tmp_path, mixed())
+    others: list[Thread] = []
+
+    def other() -> None:
+        judge_dataset(folder, open_job(JudgeConfig("simulated", name="other")))
+
+    def while_another_comes(*given: Any) -> Manifest:
+        if not others:
+            others.append(Thread(target=other))
+            others[0].start()
+            others[0].join(1.0)  # without a lock it would be done now, and overwritten next
+        return amend(*given)
+
+    monkeypatch.setattr("trajset.filters.judge.amend", while_another_comes)
+    judge_dataset(folder, open_job(JudgeConfig("simulated")))
+    others[0].join()
+    kept = Counter(judgement.judge for judgement in LocalDataset.open(folder).judgements())
+    assert kept == {"llm_judge": 12, "other": 12}
