@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from column_bytes import bytes_of
 from hub_site import StubSite
 from sample_rows import CREATED, sample_row
 from trajset.builder.dataset import LocalDataset, Tables, write_dataset, write_split
@@ -56,15 +56,7 @@ def test_only_the_columns_asked_for_are_downloaded(
     stub.hub.ranges.clear()
     remote.table(columns=["id", "f1", "n_searches"])
     fetched = [entry for entry in stub.hub.ranges if entry.path.startswith("data/raw")]
-    group = pq.read_metadata(shard).row_group(0)
-    messages = [
-        group.column(number)
-        for number in range(group.num_columns)
-        if group.column(number).path_in_schema.startswith("messages")
-    ]
-    starts = [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in messages]
-    first = min(starts)
-    last = max(start + chunk.total_compressed_size for start, chunk in zip(starts, messages, strict=True))
+    first, last = bytes_of(shard, "messages")
     assert last - first > shard.stat().st_size / 2
     footer, *pieces = fetched
     assert (footer.end, footer.end - footer.start) == (shard.stat().st_size, 64 << 10)

@@ -6,10 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from column_bytes import bytes_of
+from hub_site import StubSite
+from sample_rows import sample_row
 from trajset.builder.config import ImportConfig
 from trajset.builder.dataset import LocalDataset, Tables, write_dataset
 from trajset.builder.errors import DataError, RecipeError
+from trajset.builder.hub import publish
 from trajset.builder.manifest import MadeBy
+from trajset.builder.readable import open_readable
 from trajset.builder.transcripts.importing import read_transcripts
 from trajset.filters import engines
 from trajset.filters.engines import ENGINES, Engine, accepted_ids, check_engines_agree, verdicts
@@ -95,6 +100,31 @@ def test_the_connection_of_duckdb_is_locked(make_dataset, tmp_path: Path, monkey
     monkeypatch.setattr(Recipe, "sql", property(lambda _: f"(SELECT true FROM read_text('{secret}'))"))
     with pytest.raises(RecipeError, match="must run on duckdb"):
         verdicts(make_dataset().shards(), [sneaky], "duckdb")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_version_on_the_hub_is_judged_without_its_messages(
+    tmp_path: Path, stub: StubSite, engine: Engine
+) -> None:
+    rows = [
+        sample_row(n, f1=n % 7 / 6, text=" ".join(str(hash((n, k))) for k in range(90))) for n in range(900)
+    ]
+    folder = tmp_path / "data"
+    write_dataset(folder, Tables(rows), MadeBy("test", datetime(2026, 1, 1, tzinfo=UTC)))
+    publish(folder, "tester/data", "v1", site=stub.site)
+    local, remote = LocalDataset.open(folder), open_readable("tester/data@v1", stub.site)
+    stub.hub.ranges.clear()
+    found = verdicts(remote, list_recipes(), engine)
+    assert found.equals(verdicts(local, list_recipes(), engine))
+    fetched = [entry for entry in stub.hub.ranges if entry.path.startswith("data/raw")]
+    (shard,) = local.shards()
+    size, (first, last) = shard.stat().st_size, bytes_of(shard, "messages")
+    pieces = [
+        entry for entry in fetched if entry.end < size
+    ]  # not the footer, which comes in one 64 KiB read
+    assert len(pieces) == len(fetched) - 1 > 0
+    assert all(entry.end <= first or entry.start >= last for entry in pieces)
+    assert sum(entry.end - entry.start for entry in pieces) < size / 8
 
 
 def test_comparing_the_engines(make_dataset, monkeypatch) -> None:
