@@ -45,6 +45,18 @@ def test_info_shows_the_values_a_split_was_cut_with(dataset, launch, capsys):
     assert "f1 > -0.25" in capsys.readouterr().out
 
 
+def test_info_says_what_made_a_dataset_and_what_was_before_it(stub, dataset, tmp_path, launch, capsys):
+    assert launch("info", dataset, "--lineage") == 0
+    said = capsys.readouterr().out
+    assert "made by: test (2026-01-02); 3 rows" in said
+    assert "never been on the Hub" in said
+    commit = publish(dataset, "me/data", "v1", site=stub.site).commit
+    site = {"HF_ENDPOINT": stub.address, "HF_HOME": str(tmp_path / "hf"), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "trajset", "info", str(dataset), "--lineage"]
+    run = subprocess.run(command, env=os.environ | site, capture_output=True, text=True, check=True)
+    assert f"1. me/data@{commit} (v1): test (2026-01-02); 3 rows" in run.stdout
+
+
 def test_a_pull_onto_a_file_is_refused(stub, dataset, tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")

@@ -121,3 +121,16 @@ def test_a_recipe_asked_for_on_an_engine_that_does_not_exist(tmp_path: Path) -> 
     old = version(tmp_path / "old", [sample_row(0)])
     with pytest.raises(RecipeError, match="engine"):
         moves(old, old, (F1_ONLY,), "sqlite")
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_a_ranking_recipe_moves_a_row_for_the_sake_of_others(tmp_path: Path, engine) -> None:
+    good, better = sample_row(0, f1=0.8), sample_row(1, f1=0.9)
+    better = dataclasses.replace(better, question=good.question)
+    best = load_recipe("best_of_n")
+    old, new = version(tmp_path / "old", [good, better], best), version(tmp_path / "new", [good], best)
+    found = moves(old, new, (), engine)
+    assert [(row["id"], row["move"], row["why"]) for row in found.rows.iter_rows(named=True)] == [
+        (good.id, "entered", "other rows"),
+        (better.id, "left", "row removed"),
+    ]
