@@ -193,7 +193,9 @@ def _sources(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
         return
     shown = _largest(sources, results)
     recipes = [result.recipe for result in ablation.overall if result.scored]
-    caption = f"– stands where a rate is not known{_whiskers(ablation, 'lines')}."
+    caption = f"Three marks per source{_whiskers(ablation, 'lines')}."
+    if any(None in (result.fdr.value, result.fpr.value) for result in results):
+        caption += f" {forms.UNKNOWN} stands where a rate is not known."
     if len(shown) < len(sources):
         caption += f" Drawn are the {len(shown)} sources with most rows of {len(sources)}."
     title = f"Recipes by {forms.clean(ablation.grouped_by)}"

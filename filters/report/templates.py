@@ -34,7 +34,7 @@ class Section:
         return self.rows > _LONG
 
 
-_LONG = 40
+_LONG = 24
 """Rows from which on a table is folded away."""
 
 
