@@ -17,6 +17,7 @@ import polars as pl
 from ..builder.errors import DataError, Problem, RecipeError, unknown
 from ..builder.readable import Readable
 from ..builder.schema import COLUMNS, Judgement
+from ..builder.verdicts import JUDGES
 from ..builder.world.questions import DATASET as DEMO_WORLD
 from .ablation_types import Judge
 from .engines import Engine, verdicts
@@ -29,7 +30,6 @@ NO_SOURCE = "?"
 
 MOST_SOURCES = 100
 _FACTS = ("f1", "n_searches", "prompt_tokens", "completion_tokens", "dataset")
-_PIVOTED = ("llm_judge", "llm_judge_reflect")
 _SCALARS = (pl.String, pl.Boolean, pl.Int64)
 
 
@@ -76,7 +76,7 @@ class _Judged:
         judged = cls()
         for entry in judgements:
             judged.counts[entry.judge, entry.model, entry.prompt_hash, entry.verdict] += 1
-            if entry.judge not in _PIVOTED:
+            if entry.judge not in JUDGES:
                 judged.ids.setdefault(entry.judge, []).append(entry.row_id)
                 judged.verdicts.setdefault(entry.judge, []).append(entry.verdict)
         return judged

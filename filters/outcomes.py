@@ -85,7 +85,8 @@ class Outcomes:
             box=SIMPLE_HEAD,
             pad_edge=False,
             collapse_padding=True,
-            caption=self._caption(),
+            show_edge=False,
+            caption=f"\n{self._caption()}",
             caption_justify="left",
         )
         table.add_column("recipe", no_wrap=True)

@@ -1,6 +1,7 @@
 """Outcomes: counts by hand, nothing invented where nothing is known."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -47,7 +48,7 @@ def test_some_rows_labelled(make_dataset) -> None:
     assert f1_search.fdr.high > 0.5
     text = printed(found)
     assert "nobody says how" in " ".join(text.split())
-    assert "-" in text.splitlines()[5]
+    assert re.search(r"\d-\d\d", text)
 
 
 def test_without_labels_nothing_is_said_about_truth(make_dataset) -> None:
