@@ -50,8 +50,8 @@ def amend(path: Path, change: Amendment, made: MadeBy) -> Manifest:
 
     Raises:
         DataError: no dataset there; a column that does not exist or may not change; ids that are not those of
-            `raw`; a judgement or label of an unknown row, or a row judged twice by one judge. Nothing was
-            changed.
+            `raw`; NaN or infinity; a judgement or label of an unknown row; a row judged twice by one judge.
+            Nothing was changed.
         StorageError: the disk is full or not writable.
     """
     LocalDataset.open(path)
@@ -83,7 +83,12 @@ def _aligned(columns: pa.Table, ids: pa.ChunkedArray) -> dict[str, pa.Array | pa
         rule = f"must hold each of the {len(ids):,} ids of the rows once"
         found = f"{columns.num_rows:,} rows, of which {len(ids) - places.null_count:,} are wanted"
         raise DataError(str(Problem("columns", rule, found, "Give every row of `raw` a value (or null).")))
-    return {name: columns.column(name).take(places) for name in columns.column_names if name != "id"}
+    found = {name: columns.column(name).take(places) for name in columns.column_names if name != "id"}
+    for name, values in found.items():
+        if pa.types.is_floating(values.type) and pc.any(pc.invert(pc.is_finite(values))).as_py():
+            fix = "Leave unknown values null."
+            raise DataError(str(Problem(f"column {name}", "must be finite or null", "NaN or infinity", fix)))
+    return found
 
 
 def _stage(dataset: LocalDataset, change: Amendment, columns: pa.Table | None) -> dict[str, Staged]:

@@ -1,6 +1,7 @@
 """Changing side tables and columns: every row and split stays, and a kill at any moment loses nothing."""
 
 import dataclasses
+import math
 import os
 import signal
 import subprocess
@@ -91,6 +92,7 @@ def test_side_tables_alone_leave_the_rows_files_untouched(tmp_path: Path, rows: 
         (lambda ids: Amendment(columns=pa.table({"id": [*ids[1:], ids[1]], "f1": [0.5] * 6})), "6 ids"),
         (lambda ids: Amendment(columns=pa.table({"id": ids, "f2": [0.5] * 6})), "'f2'"),
         (lambda ids: Amendment(columns=pa.table({"id": ids, "answer": ["x"] * 6})), "what the row is"),
+        (lambda ids: Amendment(columns=pa.table({"id": ids, "f1": [math.nan] * 6})), "finite or null"),
         (lambda ids: Amendment(judgements=[judged("nobody", "j", True)]), "nobody"),
         (lambda ids: Amendment(judgements=[judged(ids[0], "j", True)] * 2), "once"),
         (lambda ids: Amendment(labels=[dataclasses.replace(label(sample_row(0)), row_id="x")]), "labels"),
