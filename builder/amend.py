@@ -85,10 +85,15 @@ def _aligned(columns: pa.Table, ids: pa.ChunkedArray) -> dict[str, pa.Array | pa
         raise DataError(str(Problem("columns", rule, found, "Give every row of `raw` a value (or null).")))
     found = {name: columns.column(name).take(places) for name in columns.column_names if name != "id"}
     for name, values in found.items():
-        if pa.types.is_floating(values.type) and pc.any(pc.invert(pc.is_finite(values))).as_py():
+        if pa.types.is_floating(values.type) and not _finite(values):
             fix = "Leave unknown values null."
             raise DataError(str(Problem(f"column {name}", "must be finite or null", "NaN or infinity", fix)))
     return found
+
+
+def _finite(values: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether no number is NaN or infinite; nulls are none."""
+    return pc.call_function("all", [pc.call_function("is_finite", [values])]).as_py() is not False
 
 
 def _stage(dataset: LocalDataset, change: Amendment, columns: pa.Table | None) -> dict[str, Staged]:
