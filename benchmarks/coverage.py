@@ -32,8 +32,9 @@ from trajset.builder.dataset import LocalDataset
 from trajset.filters.ablation_types import Design, Estimate
 from trajset.filters.audit_sample import Allocation, SamplePlan, Stratum, draw_sample, strata_of
 from trajset.filters.engines import verdicts
-from trajset.filters.estimates import Estimates, Sample, Sides, estimates
+from trajset.filters.estimates import Estimates, Sides, estimates
 from trajset.filters.recipes import load_recipe
+from trajset.filters.samples import Sample
 
 RECIPES = ("llm_judge", "llm_judge_reflect", "f1_only", "f1_search")
 SHARES = ("FDR", "FPR", "recall")
@@ -109,8 +110,9 @@ def ours(population: Population, taken: Sequence[Draw]) -> dict[tuple[str, str],
 
 def sample(population: Population, draw: Draw) -> Sample:
     ids = tuple(str(row) for row in draw.rows)
-    wrong = population.wrong[draw.rows]
-    return Sample(Design.STRATIFIED, len(population.wrong), ids, wrong, draw.stratum, draw.sizes)
+    wrong = population.wrong[draw.rows].astype(float)
+    known = np.zeros(len(ids), bool)
+    return Sample(Design.STRATIFIED, len(population.wrong), ids, wrong, known, draw.stratum, draw.sizes)
 
 
 def sides(population: Population, recipe: str, draw: Draw) -> Sides:

@@ -16,8 +16,8 @@ from .ablation_rows import read_rows
 from .ablation_types import Ablation, SweepPoint, Target
 from .disagreements import examples, pairs
 from .engines import Engine
-from .estimates import METHODS, choose_annotator, sample_of
 from .recipes import Recipe
+from .samples import choose_annotator, sample_of
 from .sweeps import Sweep
 
 _LIBRARIES = ("trajset", "duckdb", "polars", "pyarrow", "numpy", "scipy")
@@ -65,12 +65,12 @@ def ablate(dataset: Readable, plan: AblationPlan, data: str) -> Ablation:
         data=data,
         revision=dataset.revision,
         rows=rows.frame.height,
-        labelled=len(sample.ids),
+        labelled=sample.labelled,
         annotator=annotator,
         annotators=annotators,
         design=sample.design,
         target=plan.target,
-        method=METHODS[sample.design],
+        method=sample.method,
         simulated=rows.simulated,
         grouped_by=plan.by,
         judges=rows.judges,

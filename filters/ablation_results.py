@@ -11,8 +11,9 @@ import polars as pl
 
 from .ablation_rows import SOURCE, Candidate, Rows
 from .ablation_types import Bin, Histogram, RecipeResult
-from .estimates import Codes, Estimates, Sample, Sides, estimates
+from .estimates import Estimates, Sides, estimates
 from .intervals import Floats
+from .samples import Codes, Sample
 
 _F1_BINS = 20
 _MOST_SEARCHES = 20

@@ -19,8 +19,8 @@ from .ablation_results import results
 from .ablation_rows import read_rows
 from .ablation_types import Design, Estimate, RecipeResult, Target
 from .engines import Engine
-from .estimates import choose_annotator, sample_of
 from .recipes import Recipe
+from .samples import choose_annotator, sample_of
 
 UNKNOWN = "–"
 """Printed where there is nothing to count."""
@@ -126,7 +126,7 @@ def outcomes(
     theirs = (label for label in labels if label.annotator == chosen)
     sample = sample_of(theirs, Target.GOOD, rows.frame.height)
     found = results(rows, sample, rows.candidates)
-    return Outcomes(found, rows.frame.height, len(sample.ids), chosen, sample.design, rows.simulated)
+    return Outcomes(found, rows.frame.height, sample.labelled, chosen, sample.design, rows.simulated)
 
 
 def audit(labels: Iterable[Label], accepted: Collection[str]) -> Audit:

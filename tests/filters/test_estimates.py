@@ -16,10 +16,9 @@ from trajset.filters.estimates import (
     Estimates,
     Sides,
     audit_of,
-    choose_annotator,
     estimates,
-    sample_of,
 )
+from trajset.filters.samples import choose_annotator, sample_of
 
 GOOD, CORRECT, GROUNDED = Target
 
@@ -135,19 +134,56 @@ def test_the_last_label_of_a_row_counts() -> None:
     assert audit_of(labels, rows(0, 1), 2, GOOD).fdr == Estimate(0.0, 0.0, 0.0, 2)
 
 
-def test_a_label_that_leaves_the_target_open_is_none() -> None:
-    known = [label(row, row % 2 == 0) for row in range(8)]
+def test_a_label_that_leaves_the_target_open_may_be_either() -> None:
+    """Ten of a hundred rows: six good, two wrong, one right but not grounded, one right of unknown ground."""
+    drawn = stratum("a", 0, 100, share(6, 2))
     labels = [
-        *known,
-        replace(label(8, good=True), grounded=None),
-        replace(label(9, good=False), grounded=None),
+        *drawn,
+        replace(drawn[0], row_id="000008", grounded=False),
+        replace(drawn[0], row_id="000009", grounded=None),
     ]
-    assert (sample_of(labels, CORRECT, 10).design, len(sample_of(labels, CORRECT, 10).ids)) == (
-        Design.CENSUS,
-        10,
+    sample = sample_of(labels, GOOD, 100)
+    assert (sample.design, len(sample.ids), sample.labelled) == (Design.STRATIFIED, 10, 9)
+    assert "label leaves it open (1)" in sample.method
+    found = audit_of(labels, rows(*range(100)), 100, GOOD)
+    assert found.labelled == found.labelled_accepted == found.fdr.labelled == 9
+    assert found.fdr.value == pytest.approx((2 + 1 + 1 / 7) / 10)
+    good, wrong = (
+        audit_of([*labels[:9], label(9, end, "a", 100)], rows(*range(100)), 100, GOOD)
+        for end in (True, False)
     )
-    assert (sample_of(labels, GOOD, 10).design, len(sample_of(labels, GOOD, 10).ids)) == (Design.UNKNOWN, 9)
-    assert len(sample_of(labels, GROUNDED, 10).ids) == 8
+    assert (found.fdr.low, found.fdr.high) == (good.fdr.low, wrong.fdr.high)
+    assert good.fdr.high < wrong.fdr.high
+
+
+@pytest.mark.parametrize("name", ["fdr", "fpr", "recall"])
+def test_open_labels_span_the_worst_and_the_best_case(name: str) -> None:
+    labels = [*stratum("a", 0, 60, share(9, 3)), *stratum("b", 60, 80, share(4, 8))]
+    open_rows = [1, 61]
+    either = [replace(one, grounded=None) if int(one.row_id) in open_rows else one for one in labels]
+    accepted = rows(*range(60))
+    found = getattr(audit_of(either, accepted, 140, GOOD), name)
+    ends = [
+        getattr(
+            audit_of([*labels, label(1, first, "a", 60), label(61, second, "b", 80)], accepted, 140, GOOD),
+            name,
+        )
+        for first in (True, False)
+        for second in (True, False)
+    ]
+    assert found.low == pytest.approx(min(end.low for end in ends), abs=1e-6)
+    assert found.high == pytest.approx(max(end.high for end in ends), abs=1e-6)
+    assert min(end.value for end in ends) <= found.value <= max(end.value for end in ends)
+
+
+def test_a_census_with_open_labels_is_none() -> None:
+    labels = [label(row, row % 2 == 0) for row in range(8)]
+    labels += [replace(label(8, good=True), grounded=None), replace(label(9, good=False), grounded=None)]
+    assert sample_of(labels, CORRECT, 10).design is Design.CENSUS
+    assert (sample_of(labels, GOOD, 10).design, sample_of(labels, GOOD, 10).labelled) == (Design.UNKNOWN, 9)
+    assert sample_of(labels, GROUNDED, 10).labelled == 8
+    found = audit_of(labels, rows(*range(10)), 10, GOOD)
+    assert (found.fdr.low, found.fdr.high) == (pytest.approx(0.5), pytest.approx(0.6))
 
 
 def test_labels_that_can_only_say_wrong_say_nothing() -> None:
