@@ -55,7 +55,8 @@ app = App(
     suppress_keyboard_interrupt=False,  # `guarded` says what became of the work
 )
 app.command(label)
-console = Console(markup=False)  # a folder may be called [old]; where markup is meant, the call says so
+# A folder may be called [old] or :old:; where markup is meant, the call says so.
+console = Console(markup=False, emoji=False)
 
 
 @app.command

@@ -20,7 +20,7 @@ PLAN = "audit.csv"
 app = App(
     name="label", help="Audit rows by hand: draw a sample, label it in the terminal, compare annotators."
 )
-console = Console(markup=False)
+console = Console(markup=False, emoji=False)
 
 
 @Parameter(name="*")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-STDERR = Console(stderr=True)
+STDERR = Console(stderr=True, emoji=False)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import errno
 
 import pytest
+from trajset.builder.errors import ConfigError
 from trajset.commands.boundary import guarded
 
 
@@ -25,3 +26,13 @@ def test_other_failures_go_through():
 
     with pytest.raises(OSError, match="ours"):
         guarded(fail, debug=False)
+
+
+def test_a_message_is_printed_as_it_is(capsys):
+    def refuse():
+        raise ConfigError("--sweep: must read NAME=START:END:STEP; got 'min_f1=a:b:c' [red]")
+
+    guarded(refuse, debug=False)
+    assert capsys.readouterr().err == (
+        "error: --sweep: must read NAME=START:END:STEP; got 'min_f1=a:b:c' [red]\n"
+    )
