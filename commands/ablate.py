@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from contextlib import nullcontext
+from pathlib import Path
 
 from rich.console import Console
 
 from ..builder.readable import open_readable
-from ..builder.refs import DatasetRef
 from ..filters.ablate_config import AblateConfig
 from ..filters.ablation import AblationPlan, ablate
 from ..filters.ablation_types import Ablation, Target
@@ -42,7 +42,7 @@ def ablate_dataset(data: str, config: AblateConfig, console: Console) -> None:
     dataset = open_readable(data)
     prepare(config.out)
     with STDERR.status("Comparing recipes") if STDERR.is_terminal else nullcontext():
-        found = _with_command(ablate(dataset, plan, data), config)
+        found = _with_command(ablate(dataset, plan, _public(data)), config)
         report = write_report(found, config.out)
     console.print(terminal_tables(found))
     console.print(
@@ -50,10 +50,15 @@ def ablate_dataset(data: str, config: AblateConfig, console: Console) -> None:
     )
 
 
+def _public(place: str) -> str:
+    """A place as a report may name it: reports get published, so of an absolute path only the last part."""
+    return Path(place).name if Path(place).expanduser().is_absolute() else place
+
+
 def _with_command(found: Ablation, config: AblateConfig) -> Ablation:
     """The ablation with the command that makes it again; on the Hub, from the version that was read."""
-    on_hub = DatasetRef.parse(found.data).path is None
-    pinned = f"{found.data.partition('@')[0]}@{found.revision}" if on_hub and found.revision else found.data
+    on_hub = found.revision is not None
+    pinned = f"{found.data.partition('@')[0]}@{found.revision}" if on_hub else found.data
     command = shlex.join(["trajset", "ablate", pinned, *_options(config)])
     return dataclasses.replace(found, config={COMMAND: command, **found.config})
 
@@ -65,7 +70,7 @@ def _options(config: AblateConfig) -> list[str]:
         value = getattr(config, field.name)
         if field.name == "out" or value != field.default:
             given = value if isinstance(value, tuple) else (value,)
-            words += [_OPTIONS.get(field.name, f"--{field.name}"), *map(str, given)]
+            words += [_OPTIONS.get(field.name, f"--{field.name}"), *(_public(str(item)) for item in given)]
     return words
 
 

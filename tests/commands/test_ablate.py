@@ -70,13 +70,17 @@ def test_the_report_is_written_and_its_tables_are_printed(
     assert pl.read_parquet(out / "sweeps.parquet")["value"].unique().sort().to_list() == [0.3, 0.6, 0.9]
 
 
-def test_the_command_in_the_report_makes_it_again(data: Path, launch: Launch, tmp_path: Path) -> None:
-    out = tmp_path / "a report"
+def test_the_command_in_the_report_makes_it_again_and_names_no_folder_of_this_machine(
+    data: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data.parent)
+    out = data.parent / "a report"
     options = ("--set", "min_f1=0.5", "--annotator", "bob", "--target", "correct", "--examples", 1)
     assert launch("ablate", data, *QUICK, *options, "--out", out) == 0
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     command = shlex.split(json.loads(before["ablation.json"])["config"]["command"])
-    assert command[:2] == ["trajset", "ablate"]
+    assert command[:3] == ["trajset", "ablate", data.name]
+    assert not any(str(data.parent).encode() in content for content in before.values())
     assert launch(*command[1:]) == 0
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
