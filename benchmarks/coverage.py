@@ -253,7 +253,7 @@ TINY = [
 ]
 SPREAD = [*((100, bad, True) for bad in (3, 2, 1, 2, 4, 1)), (200, 50, False), (200, 60, False)]
 HIDDEN = [(1500, 30, True), (50, 0, True), (500, 450, False)]
-LARGE = [(100_000, 1000, True), (100_000, 30_000, False)]
+LARGE = [(10_000, 100, True), (10_000, 3000, False)]
 
 
 def others(path: Path) -> Iterator[tuple[Population, SamplePlan]]:
@@ -264,7 +264,7 @@ def others(path: Path) -> Iterator[tuple[Population, SamplePlan]]:
     yield from ((demo_world, SamplePlan(size)) for size in (120, 500))
     yield from ((by_hops, SamplePlan(size)) for size in (60, 300))
     yield from ((made_up("rare errors", RARE), SamplePlan(size)) for size in (60, 200, 500))
-    yield made_up("rare, 200,000 rows", LARGE), SamplePlan(300)
+    yield made_up("rare, 20,000 rows", LARGE), SamplePlan(300)
     yield made_up("tiny strata, some whole", TINY), SamplePlan(200)
     yield made_up("few errors in many strata", SPREAD), SamplePlan(120)
     yield made_up("large stratum, few drawn", HIDDEN), SamplePlan(60, "equal")
