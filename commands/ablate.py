@@ -9,7 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..builder.readable import open_readable
+from ..builder.dataset import LocalDataset
+from ..builder.errors import ConfigError, Problem
+from ..builder.readable import Readable, open_readable
 from ..filters.ablate_config import AblateConfig
 from ..filters.ablation import AblationPlan, ablate
 from ..filters.ablation_types import Ablation, Target
@@ -40,6 +42,7 @@ def ablate_dataset(data: str, config: AblateConfig, console: Console) -> None:
         engine=config.engine,
     )
     dataset = open_readable(data)
+    _check_place(config.out, dataset)
     prepare(config.out)
     with STDERR.status("Comparing recipes") if STDERR.is_terminal else nullcontext():
         found = _with_command(ablate(dataset, plan, _public(data)), config)
@@ -48,6 +51,12 @@ def ablate_dataset(data: str, config: AblateConfig, console: Console) -> None:
     console.print(
         f"\n{report.html}: the report for a browser; {MARKDOWN} and Parquet beside it", soft_wrap=True
     )
+
+
+def _check_place(out: Path, dataset: Readable) -> None:
+    if isinstance(dataset, LocalDataset) and out.resolve().is_relative_to(dataset.path.resolve()):
+        rule = "must lie outside of the dataset, whose files are published"
+        raise ConfigError(str(Problem("--out", rule, str(out), "Choose another folder.")))
 
 
 def _public(place: str) -> str:

@@ -65,6 +65,10 @@ def _check(config: JudgeConfig) -> None:
     if not _NAME.fullmatch(config.name):
         rule = "must consist of ASCII letters, digits, _, . and -"
         raise ConfigError(str(Problem("name", rule, config.name, "Choose another name.")))
+    if config.model == SIMULATED and config.mode == "trajectory":
+        fix = "Leave --mode out."
+        rule = "must be answer for the simulated judge, which sees nothing else"
+        raise ConfigError(str(Problem("mode", rule, config.mode, fix)))
     if config.resume and config.replace:
         fix = "--resume keeps the verdicts that are there, --replace drops them: choose one."
         raise ConfigError(str(Problem("resume", "must not stand beside --replace", True, fix)))

@@ -131,3 +131,12 @@ def test_a_folder_with_another_file_of_that_name_is_refused_at_once(
     assert launch("ablate", data, *QUICK, "--annotator", "ann", "--out", tmp_path) == 2
     assert "another origin" in capsys.readouterr().err
     assert (tmp_path / "report.md").read_text("utf-8") == "mine"
+
+
+def test_the_report_never_goes_into_the_dataset(
+    data: Path, launch: Launch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(data.rglob("*"))
+    assert launch("ablate", data, *QUICK, "--annotator", "ann", "--out", data / "report") == 2
+    assert "outside of the dataset" in " ".join(capsys.readouterr().err.split())
+    assert sorted(data.rglob("*")) == before

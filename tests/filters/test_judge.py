@@ -433,6 +433,11 @@ def test_options_that_do_not_fit_are_refused(options, message):
         open_job(JudgeConfig("judge", **options))
 
 
+def test_the_simulated_judge_sees_answers_only():
+    with pytest.raises(ConfigError, match="sees nothing else"):
+        open_job(JudgeConfig("simulated", mode="trajectory"))
+
+
 def test_the_simulated_judge_runs_through_the_same_pipeline(tmp_path):
     folder = dataset(tmp_path / "data", mixed(300))
     job = open_job(JudgeConfig("simulated", reflect=True))
