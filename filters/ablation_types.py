@@ -146,7 +146,7 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """A bar of a histogram over `rows` rows. `low` <= value < `high`; the last bin holds its upper edge too."""
+    """A bar of a histogram over `rows` rows: `low` <= value < `high`; the last one holds both edges."""
 
     low: float
     high: float

@@ -110,7 +110,8 @@ def test_settings_from_the_command_line() -> None:
 def test_an_unknown_recipe_names_those_that_exist() -> None:
     with pytest.raises(RecipeError) as caught:
         load_recipe("f1_serch")
-    assert "Did you mean 'f1_search'? Known: best_of_n, cheapest_right, f1_only, f1_search" in str(caught.value)
+    known = "Known: best_of_n, cheapest_right, f1_only, f1_search"
+    assert f"Did you mean 'f1_search'? {known}" in str(caught.value)
     assert ".toml" in str(caught.value)
 
 
