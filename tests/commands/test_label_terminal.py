@@ -24,6 +24,13 @@ from trajset.filters.label_csv import write_plan
 Launch = Callable[..., int]
 ROWS = 5
 PATIENCE_S = 60.0
+LOOK_S = 0.5
+
+
+def _as_a_shell_would() -> None:
+    """Give the new process its terminal, and Ctrl-C its meaning (what runs the tests may ignore it)."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -39,18 +46,20 @@ class Terminal:
             stderr=slave,
             start_new_session=True,
             env=os.environ | {"TERM": "xterm-256color"},
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_a_shell_would,
         )
         os.close(slave)
         self.written = ""
 
     def wait_for(self, text: str) -> str:
         """Read until the text has been written since the last key; all that was."""
-        deadline = time.monotonic() + PATIENCE_S
+        started, looks = time.monotonic(), 0
         while text not in self.written:
-            left = deadline - time.monotonic()
-            if left < 0 or not self._read(left):
-                pytest.fail(f"{text!r} was not written, but {self.written!r}")
+            # Looks are counted, not seconds: a machine that was paused has not been patient.
+            looks += not self._read(LOOK_S)
+            if looks > PATIENCE_S / LOOK_S or (looks and self.process.poll() is not None):
+                state = f"exit code {self.process.poll()} after {time.monotonic() - started:.1f} s"
+                pytest.fail(f"{text!r} was not written ({state}), but {self.written!r}")
         return self.written
 
     def press(self, keys: str) -> None:
