@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
 from .errors import ChatServerError, RetrieverError
@@ -110,19 +111,40 @@ async def collect(job: CollectJob, report: Report | None = None) -> Collected:
     check_questions(job.questions)
     begin = Journal.resume if job.resume else Journal.begin
     with begin(path, settings_of(job), job.total) as journal:
-        run = _Run(job, journal, report or (lambda _: None))
-        await run.finish()
-        return Collected(path, journal.progress(), run.draining)
+        draining = await make_rollouts(job, journal, report)
+        return Collected(path, journal.progress(), draining)
+
+
+async def make_rollouts(job: CollectJob, ledger: Ledger, report: Report | None = None) -> bool:
+    """Make the rollouts of a job that a ledger lacks and hand it each row; whether a signal stopped them.
+
+    Raises: what `collect` raises of the servers, and what the ledger raises.
+    """
+    run = _Run(job, ledger, report or (lambda _: None))
+    await run.finish()
+    return run.draining
+
+
+class Ledger(Protocol):
+    """What knows which rollouts are done and takes the rows of others: a journal, or the way to one."""
+
+    def done(self) -> Set[str]:
+        """Ids of the rollouts that are not to be made."""
+        ...
+
+    def record(self, position: int, row: Row) -> None:
+        """Keep a row; `position` counts in question order, then by sample index."""
+        ...
 
 
 class _Run:
     """One go at a job: the workers and what they share."""
 
-    def __init__(self, job: CollectJob, journal: Journal, report: Report) -> None:
+    def __init__(self, job: CollectJob, ledger: Ledger, report: Report) -> None:
         self.draining = False
-        self._job, self._journal, self._report = job, journal, report
+        self._job, self._ledger, self._report = job, ledger, report
         self._origin = origin_of(job)
-        done = journal.done()
+        done = ledger.done()
         self._todo = (task for task in tasks_of(job) if self._id(task) not in done)
         self._left = job.total - len(done)
         self._has_worked = bool(done)
@@ -153,7 +175,7 @@ class _Run:
             trajectory = await rollout(task.question, self._job.agent, task.seed)
             self._under_way -= 1
             row = build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
-            self._journal.record(task.position, row)
+            self._ledger.record(task.position, row)
             self._count(row)
             self._report(self._tally())
             self._check_patience(row)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from .chat.model import ChatModel, Sampling
-from .chat.openai_client import Endpoint, OpenAIChat
+from .chat.model import Sampling
+from .chat.opening import open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
 from .config import CollectConfig, save_config
-from .errors import ConfigError, Problem
 from .journal import FILE_NAME
 from .prompts import load_prompt
 from .questions import load_questions
-from .retrieval.tantivy_index import TantivyRetriever
+from .retrieval.opening import open_retriever
 from .rollout import Agent, Limits
-from .world.files import load_world
-from .world.teacher import SimulatedTeacher
-
-SIMULATED = "simulated"
 
 
 def run_collect(config: CollectConfig, report: Report | None = None) -> Collected:
@@ -77,31 +72,10 @@ def open_agent(config: CollectConfig) -> Agent:
         InputError: the index, the world, the URL or the prompt's name is wrong.
     """
     return Agent(
-        model=_open_model(config),
-        retriever=TantivyRetriever.open(config.index),
+        model=open_teacher(config),
+        retriever=open_retriever(config),
         prompt=load_prompt(config.policy, config.grammar),
         sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens),
         limits=Limits(config.max_turns, config.max_total_tokens, config.timeout, config.request_timeout),
         k=config.k,
     )
-
-
-def _open_model(config: CollectConfig) -> ChatModel:
-    if config.teacher == SIMULATED:
-        return _open_simulated(config)
-    endpoint = Endpoint(
-        model=config.teacher,
-        base_url=config.base_url,
-        api_key_env=config.api_key_env,
-        timeout_s=config.request_timeout,
-        retries=config.retries,
-        revision=config.teacher_revision,
-    )
-    return OpenAIChat(endpoint)
-
-
-def _open_simulated(config: CollectConfig) -> ChatModel:
-    if config.world is None:
-        fix = "Name the folder of the demo world (`trajset quickstart` makes one)."
-        raise ConfigError(str(Problem("world", f"must be given for --teacher {SIMULATED}", None, fix)))
-    return SimulatedTeacher(load_world(config.world), config.knobs)
