@@ -109,7 +109,7 @@ NESTED = [
     (f"{'FROM (' * 3000}SELECT 1{')' * 3000}", "got"),
 ]
 ENDLESS = [
-    (f"SELECT {'[' * 990}{']' * 990}", TIME),
+    (f"SELECT {'[' * 990}{']' * 990}", EITHER),  # the engine may run out of stack first
     ("WITH RECURSIVE t AS (SELECT 1 x UNION ALL SELECT x + 1 FROM t) SELECT max(x) FROM t", TIME),
     ("SELECT sum(a.range * b.range) FROM range(100000) a, range(10000000) b", TIME),
     ("SELECT sleep_ms(100000)", COMPUTE),

@@ -27,6 +27,12 @@ PATIENCE_S = 60.0
 LOOK_S = 0.5
 
 
+def _environment() -> dict[str, str]:
+    """As in a terminal: what runs the tests may have fixed the size, which would hide any resizing."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return inherited | {"TERM": "xterm-256color"}
+
+
 def _as_a_shell_would() -> None:
     """Give the new process its terminal, and Ctrl-C its meaning (what runs the tests may ignore it)."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -45,7 +51,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            env=os.environ | {"TERM": "xterm-256color"},
+            env=_environment(),
             preexec_fn=_as_a_shell_would,
         )
         os.close(slave)
