@@ -157,11 +157,11 @@ class _Rollout:
 
     async def _ask(self, turn: int, room: int) -> bool:
         """Add the model's next message; whether it was cut at its token limit."""
-        grammar = self.agent.prompt.grammar
+        grammar, sampling = self.agent.prompt.grammar, self.agent.sampling
         request = ChatRequest(
             tuple(self.messages),
             self.agent.prompt.tools,
-            dataclasses.replace(self.agent.sampling, max_tokens=room),
+            sampling if room == sampling.max_tokens else dataclasses.replace(sampling, max_tokens=room),
             derived_seed(self.seed, turn),
             stop_strings(grammar),
         )
