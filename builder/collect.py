@@ -10,27 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
-from .errors import ChatServerError, RetrieverError
 from .interrupt import signals_to
 from .journal import FILE_NAME, Journal, Progress, Settings
+from .outage import Outage, Watch
 from .rollout import rollout
 from .rows import build_row, row_id
 from .schema import Row, StopReason
-
-_FIRST = 8
-"""Broken rollouts at the start of a run, with none that works, after which it stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
     """How far a run is, for a progress display. `finished` includes what an earlier run left in the journal;
-    `made`, `searches` and `reasons` are of this run alone."""
+    `made`, `searches` and `reasons` are of this run alone. During an `outage` it waits for a server."""
 
     total: int
     finished: int
@@ -39,10 +37,11 @@ class Tally:
     reasons: Mapping[StopReason, int]
     under_way: int
     draining: bool
+    outage: Outage | None = None
 
 
 Report = Callable[[Tally], None]
-"""Is called after every rollout, and when the run begins to drain."""
+"""Is called after every rollout, while an outage is waited out, and when the run begins to drain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,13 @@ async def make_rollouts(job: CollectJob, ledger: Ledger, report: Report | None =
 
     Raises: what `collect` raises of the servers, and what the ledger raises.
     """
-    run = _Run(job, ledger, report or (lambda _: None))
-    await run.finish()
+    # As many threads as rollouts: a search engine that is far away answers them all at once.
+    threads = ThreadPoolExecutor(job.concurrency, "search")
+    run = _Run(replace(job, agent=replace(job.agent, threads=threads)), ledger, report or (lambda _: None))
+    try:
+        await run.finish()
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
     return run.draining
 
 
@@ -147,8 +151,9 @@ class _Run:
         done = ledger.done()
         self._todo = (task for task in tasks_of(job) if self._id(task) not in done)
         self._left = job.total - len(done)
-        self._has_worked = bool(done)
-        self._broken_in_a_row = self._under_way = self._made = self._searches = 0
+        clock = asyncio.get_running_loop().time
+        self._watch = Watch(job.outage_s, self._left, bool(done), clock)
+        self._under_way = self._made = self._searches = 0
         self._reasons: Counter[StopReason] = Counter()
         self._workers: list[asyncio.Task[None]] = []
 
@@ -172,13 +177,31 @@ class _Run:
             if self.draining:
                 return
             self._under_way += 1
-            trajectory = await rollout(task.question, self._job.agent, task.seed)
+            row = await self._lasting(task)
             self._under_way -= 1
-            row = build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
             self._ledger.record(task.position, row)
             self._count(row)
             self._report(self._tally())
-            self._check_patience(row)
+            self._watch.check()
+
+    async def _lasting(self, task: Task) -> Row:
+        """A row to keep: a rollout that breaks in an outage is made again when the server is back."""
+        times = 0
+        while True:
+            row = await self._made_once(task)
+            self._watch.note(row)
+            outage = self._watch.outage
+            if outage is None or outage.lasted_s >= outage.limit_s:
+                return row
+            self._report(self._tally())
+            await self._watch.wait(times)
+            if self.draining:
+                return row
+            times += 1
+
+    async def _made_once(self, task: Task) -> Row:
+        trajectory = await rollout(task.question, self._job.agent, task.seed)
+        return build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
 
     async def _drop_workers(self) -> None:
         for worker in self._workers:
@@ -191,27 +214,13 @@ class _Run:
             for worker in self._workers:
                 worker.cancel()
         self.draining = True
+        self._watch.wake()
         self._report(self._tally())
 
     def _count(self, row: Row) -> None:
-        broken = row.outcome.stop_reason is StopReason.INFRASTRUCTURE
-        self._broken_in_a_row = self._broken_in_a_row + 1 if broken else 0
-        self._has_worked = self._has_worked or not broken
         self._reasons[row.outcome.stop_reason] += 1
         self._searches += row.search_use.n_searches
         self._made += 1
-
-    def _check_patience(self, row: Row) -> None:
-        """Stop when nothing but failures comes back: at once at the start, later after two full crews."""
-        patience = max(_FIRST, 2 * self._job.concurrency) if self._has_worked else min(_FIRST, self._left)
-        if self._broken_in_a_row < patience:
-            return
-        text = row.outcome.error or ""
-        kind = RetrieverError if text.startswith(RetrieverError.__name__) else ChatServerError
-        raise kind(
-            f"{self._broken_in_a_row} rollouts in a row were broken, the last by {text} "
-            "The journal stays: go on with --resume once the server answers."
-        )
 
     def _tally(self) -> Tally:
         finished = self._job.total - self._left + self._made
@@ -223,6 +232,7 @@ class _Run:
             dict(self._reasons),
             self._under_way,
             self.draining,
+            self._watch.outage,
         )
 
     def _id(self, task: Task) -> str:

@@ -17,7 +17,10 @@ from .schema import Question
 
 @dataclass(frozen=True, slots=True)
 class CollectJob:
-    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once."""
+    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once.
+
+    `outage_s` is how long a run that has worked waits for a server that is away.
+    """
 
     questions: tuple[Question, ...]
     agent: Agent
@@ -26,6 +29,7 @@ class CollectJob:
     seed: int = 0
     concurrency: int = 32
     resume: bool = False
+    outage_s: float = 0.0
 
     @property
     def total(self) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from .chat.model import Sampling
 from .chat.opening import open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
 from .config import CollectConfig, save_config
+from .event_loop import run_in_loop
 from .journal import FILE_NAME
 from .prompts import load_prompt
 from .questions import load_questions
@@ -26,7 +25,7 @@ def run_collect(config: CollectConfig, report: Report | None = None) -> Collecte
         ServiceError: a server refuses for good, or nothing but failures came back; the journal stays.
         StorageError: the disk refuses; what was committed to the journal stays.
     """
-    return asyncio.run(_collect(config, report))
+    return run_in_loop(_collect(config, report))
 
 
 async def _collect(config: CollectConfig, report: Report | None) -> Collected:

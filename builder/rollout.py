@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Generator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -71,7 +72,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Who answers: a model with a prompt, a search engine, `k` passages a search, and limits."""
+    """Who answers: a model with a prompt, a search engine, `k` passages a search, and limits.
+
+    Searches run in `threads`; the event loop's own are few, too few for a search engine that is far away.
+    """
 
     model: ChatModel
     retriever: Retriever
@@ -79,6 +83,7 @@ class Agent:
     sampling: Sampling = field(default_factory=Sampling)
     limits: Limits = field(default_factory=Limits)
     k: int = 5
+    threads: Executor | None = None
 
 
 async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
@@ -152,11 +157,11 @@ class _Rollout:
 
     async def _ask(self, turn: int, room: int) -> bool:
         """Add the model's next message; whether it was cut at its token limit."""
-        grammar = self.agent.prompt.grammar
+        grammar, sampling = self.agent.prompt.grammar, self.agent.sampling
         request = ChatRequest(
             tuple(self.messages),
             self.agent.prompt.tools,
-            dataclasses.replace(self.agent.sampling, max_tokens=room),
+            sampling if room == sampling.max_tokens else dataclasses.replace(sampling, max_tokens=room),
             derived_seed(self.seed, turn),
             stop_strings(grammar),
         )
@@ -262,12 +267,13 @@ def _refusal(call: Call) -> str | None:
 
 async def _patient_search(agent: Agent, queries: Sequence[str]) -> list[list[Hit]]:
     """Hits a query, found in a thread. `RetrieverError` is raised only when it outlasts the pauses."""
+    loop = asyncio.get_running_loop()
     for pause in agent.limits.search_pauses_s:
         try:
-            return await asyncio.to_thread(agent.retriever.search, queries, agent.k)
+            return await loop.run_in_executor(agent.threads, agent.retriever.search, queries, agent.k)
         except RetrieverError:
             await asyncio.sleep(pause)
-    return await asyncio.to_thread(agent.retriever.search, queries, agent.k)
+    return await loop.run_in_executor(agent.threads, agent.retriever.search, queries, agent.k)
 
 
 def _total(counts: Sequence[int | None]) -> int | None:

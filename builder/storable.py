@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -34,9 +35,13 @@ def storable(value: Value) -> Value:
 
 
 def _storable(value: Any, depth: int) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, str):
+    """Plain types first: this runs for every string of every row."""
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _text(value)
+    if value is None or kind is bool:
+        return value
+    if isinstance(value, str):  # enum members, kept as they are where they are text
         return _text(value)
     if isinstance(value, int):
         return value if value in _INT64 else str(value)
@@ -48,14 +53,22 @@ def _storable(value: Any, depth: int) -> Any:
 
 
 def _nested(value: Any, depth: int) -> Any:
+    names = _field_names(type(value))
+    if names:
+        return _fields(value, names, depth)
     if isinstance(value, list | tuple):
         items = [_storable(item, depth) for item in cast("list[Any]", value)]
-        return value if all(map(_same, items, value)) else type(value)(items)
+        return value if all(map(operator.is_, items, value)) else type(value)(items)
     if isinstance(value, dict):
-        pairs = cast("dict[Any, Any]", value).items()
-        return {_storable(_key(key), depth): _storable(item, depth) for key, item in pairs}
-    names = _field_names(type(value))
-    return _fields(value, names, depth) if names else value
+        return _dict(cast("dict[Any, Any]", value), depth)
+    return value
+
+
+def _dict(value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+    """The same dict where nothing changes, so that whatever holds it need not be copied either."""
+    made = {_storable(_key(key), depth): _storable(item, depth) for key, item in value.items()}
+    same = all(map(operator.is_, made, value)) and all(map(operator.is_, made.values(), value.values()))
+    return value if same and len(made) == len(value) else made
 
 
 @cache
@@ -65,14 +78,13 @@ def _field_names(kind: type) -> tuple[str, ...]:
 
 
 def _fields(value: Any, names: tuple[str, ...], depth: int) -> Any:
-    changed = {
-        name: new for name in names if (new := _storable(old := getattr(value, name), depth)) is not old
-    }
+    changed: dict[str, Any] = {}
+    for name in names:
+        old = getattr(value, name)
+        new = _storable(old, depth)
+        if new is not old:
+            changed[name] = new
     return dataclasses.replace(value, **changed) if changed else value
-
-
-def _same(left: object, right: object) -> bool:
-    return left is right
 
 
 def _key(key: Any) -> str:

@@ -1,8 +1,8 @@
 """Chat models behind an OpenAI-compatible server (vLLM, SGLang, llama.cpp, hosted services).
 
-The `openai` library sends, backs off and tries again (429 with Retry-After, 408, 409, 5xx, timeouts, broken
-connections); its pydantic models are left out on both ways, because building them costs five times as much
-as the rest of a turn (benchmarks/collect_overhead.py).
+What is tried again, and after which pause, is the `openai` library's policy (429 with Retry-After, 408, 409,
+5xx, timeouts, broken connections). The library itself stays out: its request path and its response models
+cost more than all the rest of a turn (benchmarks/collect_overhead.py).
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ import re
 import time
 from dataclasses import dataclass
 
-import aiohttp
-import httpx2
-import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient
+import orjson
+from pyreqwest.http import Url
 
 from ..errors import ChatServerError, ConfigError, Problem, did_you_mean, shorten
 from .model import (
@@ -27,25 +25,8 @@ from .model import (
     ContextLengthError,
     UnreadableReplyError,
 )
+from .transport import NoReplyError, RefusedError, Transport, pause_before
 from .wire import read_reply, read_usage, write_request
-
-_NO_KEY = "none"  # the library wants one; servers without a key ignore it
-
-_CONNECTIONS = httpx2.Limits(max_connections=4096, max_keepalive_connections=4096, keepalive_expiry=4.0)
-# The collector bounds concurrency. Idle connections go before the 5 s after which uvicorn closes them.
-
-_CONNECT_S = 10.0
-_PAUSE_S = 0.5
-
-# The library's headers about this machine and its own doings help nobody here, and each takes time to encode.
-_HEADERS: dict[str, str | openai.Omit] = {"Content-Type": "application/json"} | {
-    name: openai.Omit()
-    for name in (
-        *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch"),
-        *("X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async"),
-        *("x-stainless-retry-count", "x-stainless-read-timeout"),
-    )
-}
 
 _CONTEXT = re.compile(r"context[ _](?:length|window|size)|maximum context|too many tokens", re.IGNORECASE)
 
@@ -72,6 +53,14 @@ class Endpoint:
     option: str = "teacher"
 
 
+class _UnreadableError(NoReplyError):
+    """A whole reply came that says nothing."""
+
+    def __init__(self, reply: bytes, error: ValueError, *, again: bool) -> None:
+        super().__init__(f"unreadable reply {shorten(reply[:200])}: {error}", again=again)
+        self.reply = reply
+
+
 class OpenAIChat:
     """A `ChatModel` at an endpoint. The key is read from the environment and stands in no text."""
 
@@ -79,21 +68,16 @@ class OpenAIChat:
         """Prepare the client; nothing is sent yet.
 
         Raises:
-            ConfigError: the base URL is none, or holds a password.
+            ConfigError: the base URL is none, or holds a password; the key cannot be sent.
         """
         _check_url(endpoint.base_url)
-        key = os.environ.get(endpoint.api_key_env) or _NO_KEY
-        client = AsyncOpenAI(
-            api_key=key,
-            base_url=endpoint.base_url,
-            timeout=httpx2.Timeout(endpoint.timeout_s, connect=min(_CONNECT_S, endpoint.timeout_s)),
-            max_retries=endpoint.retries,
-            http_client=DefaultAioHttpClient(limits=_CONNECTIONS),
-        )
-        self._endpoint, self._key, self._client = endpoint, key, client
-        self._url = (
-            f"{endpoint.base_url.rstrip('/')}/chat/completions"  # absolute: joined once, not each time
-        )
+        self._endpoint, self._key = endpoint, os.environ.get(endpoint.api_key_env, "").strip() or None
+        try:
+            self._transport = Transport.open(endpoint.base_url, self._key, endpoint.timeout_s)
+        except ValueError:
+            # Not chained: the library quotes the key.
+            fix = f"Look at the environment variable {endpoint.api_key_env}."
+            raise ConfigError(str(Problem("api_key_env", "must hold plain ASCII", "[key]", fix))) from None
 
     @property
     def name(self) -> str:
@@ -115,55 +99,60 @@ class OpenAIChat:
             ChatServerError: wrong key, no such model, no such path, a setting that the model does not take:
                 asking again is no use.
         """
-        body = write_request(self.name, request)
         started = time.perf_counter()
-        retries = self._endpoint.retries if self._endpoint.reask else 0
-        attempt = 0
-        while True:
-            reply = await self._post(body)
-            try:
-                completion = read_reply(reply)
-            except ValueError as error:
-                if attempt == retries:
-                    raise self._unreadable(reply, error) from error
-                await asyncio.sleep(_PAUSE_S * 2**attempt)
-                attempt += 1
-            else:
-                return dataclasses.replace(completion, latency_s=time.perf_counter() - started)
+        completion = await self._patiently(write_request(self.name, request))
+        return dataclasses.replace(completion, latency_s=time.perf_counter() - started)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._transport.aclose()
 
-    async def _post(self, body: bytes) -> bytes:
+    async def _patiently(self, body: bytes) -> Completion:
+        attempt = 1
+        while True:
+            try:
+                return await self._once(body)
+            except NoReplyError as error:
+                if attempt > self._endpoint.retries or not error.again:
+                    # Not chained: the server's words may quote the key back.
+                    raise await self._final(error) from None
+                pause_s = pause_before(attempt, error.pause_s)
+            await asyncio.sleep(pause_s)
+            attempt += 1
+
+    async def _once(self, body: bytes) -> Completion:
+        reply = await self._transport.post("/chat/completions", body)
         try:
-            response = await self._client.post(
-                self._url, content=body, cast_to=httpx2.Response, options={"headers": _HEADERS}
-            )
-        except openai.APIStatusError as error:
-            # Not chained: the library's message may quote the key back.
-            raise await self._refused(error) from None
-        except (openai.APIConnectionError, aiohttp.ClientError) as error:
-            raise self._unavailable(_root(error), "Check that the server runs, and its port.") from error
-        return response.content
+            return read_reply(reply)
+        except ValueError as error:
+            raise _UnreadableError(reply, error, again=self._endpoint.reask) from error
 
-    async def _refused(self, error: openai.APIStatusError) -> Exception:
-        text = self._redacted(error.message)
-        if error.status_code in (401, 403):
+    async def _final(self, error: NoReplyError) -> Exception:
+        """What a failure means that is not tried again."""
+        if isinstance(error, RefusedError):
+            return await self._refused(error)
+        if isinstance(error, _UnreadableError):
+            advice = "Check that the URL ends in its API root, mostly /v1."
+            return UnreadableReplyError(self._silent(error.reason, advice), *read_usage(error.reply))
+        return self._unavailable(error.reason, "Check that the server runs, and its port.")
+
+    async def _refused(self, error: RefusedError) -> Exception:
+        text = self._redacted(error.reason)
+        if error.status in (401, 403):
             return self._no_access(text)
-        if error.status_code == 404:
+        if error.status == 404:
             return await self._not_found(text)
-        if error.status_code in (400, 413, 422) and (
+        if error.status in (400, 413, 422) and (
             error.code == "context_length_exceeded" or _CONTEXT.search(text)
         ):
             return ContextLengthError(text)
-        if error.status_code in (400, 422) and _UNSUPPORTED.search(text):
+        if error.status in (400, 422) and _UNSUPPORTED.search(text):
             return self._unsupported(text)
-        return self._unavailable(text, _advice(error.status_code))
+        return self._unavailable(text, _advice(error.status))
 
     def _no_access(self, text: str) -> ChatServerError:
         variable = self._endpoint.api_key_env
-        state = "it is not set" if self._key == _NO_KEY else "it holds another key"
+        state = "it is not set" if self._key is None else "it holds another key"
         rule = f"must be a server that this key opens ({text})"
         fix = f"Set the environment variable {variable} to the server's API key; now {state}."
         return ChatServerError(str(Problem("base_url", rule, self._endpoint.base_url, fix)))
@@ -178,8 +167,8 @@ class OpenAIChat:
 
     async def _not_found(self, text: str) -> ChatServerError:
         try:
-            models = [model.id async for model in self._client.with_options(max_retries=0).models.list()]
-        except (openai.OpenAIError, aiohttp.ClientError, ValueError):
+            models = _model_names(await self._transport.get("/models"))
+        except (NoReplyError, ValueError):
             fix = f"The server says: {text}. Check that the URL ends in its API root, mostly /v1."
             problem = Problem("base_url", "must serve /chat/completions", self._endpoint.base_url, fix)
         else:
@@ -190,31 +179,39 @@ class OpenAIChat:
     def _unavailable(self, reason: str, advice: str) -> ChatUnavailableError:
         return ChatUnavailableError(self._silent(reason, advice))
 
-    def _unreadable(self, reply: bytes, error: ValueError) -> UnreadableReplyError:
-        reason = f"unreadable reply {shorten(reply[:200])}: {error}"
-        advice = "Check that the URL ends in its API root, mostly /v1."
-        return UnreadableReplyError(self._silent(reason, advice), *read_usage(reply))
-
     def _silent(self, reason: str, advice: str) -> str:
         rule = f"must be a chat server that answers ({self._redacted(reason)})"
         return str(Problem("base_url", rule, self._endpoint.base_url, advice))
 
     def _redacted(self, text: str) -> str:
-        return text if self._key == _NO_KEY else text.replace(self._key, "[key]")
+        return text if self._key is None else text.replace(self._key, "[key]")
 
 
 def _check_url(text: str) -> None:
+    shown = re.sub(r"//[^/]*@", "//...@", text)
     try:
-        url = httpx2.URL(text)
-    except httpx2.InvalidURL as error:
+        url = Url(text)
+    except ValueError as error:
         fix = f"{error}. Give one like http://127.0.0.1:8000/v1."
-        raise ConfigError(str(Problem("base_url", "must be a URL", text, fix))) from error
-    if url.userinfo:
+        raise ConfigError(str(Problem("base_url", "must be a URL", shown, fix))) from error
+    if url.username or url.password:
         fix = "Hand over the key through --api-key-env."
-        raise ConfigError(str(Problem("base_url", "must hold no password", f"...@{url.host}", fix)))
-    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError(str(Problem("base_url", "must hold no password", shown, fix)))
+    if url.scheme not in ("http", "https"):
         fix = "Give one like http://127.0.0.1:8000/v1."
         raise ConfigError(str(Problem("base_url", "must begin with http:// or https://", text, fix)))
+
+
+def _model_names(reply: bytes) -> list[str]:
+    """The ids in `{"data": [{"id": ...}, ...]}`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        return [str(model["id"]) for model in orjson.loads(reply)["data"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError("no list of models") from error
 
 
 def _advice(status: int) -> str:
@@ -225,10 +222,3 @@ def _advice(status: int) -> str:
     return (
         "See the server's log; vLLM takes tools only with --enable-auto-tool-choice --tool-call-parser NAME."
     )
-
-
-def _root(error: BaseException) -> str:
-    """The innermost cause, which says more than the library's "Connection error."."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {error}".rstrip(": ")
