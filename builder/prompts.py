@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 
 from .errors import ConfigError, unknown
 from .identity import content_hash
-from .schema import OBSERVATION_NAME, Grammar, JsonObject, Message, SearchCall
+from .schema import OBSERVATION_NAME, REMINDER_NAME, Grammar, JsonObject, Message, SearchCall
 
 Policy = Literal["always_search", "adaptive"]
 POLICIES: tuple[Policy, ...] = ("always_search", "adaptive")
@@ -44,19 +44,36 @@ SEARCH_TOOL: JsonObject = {
 NO_RESULTS = "No results."
 
 
+NOTHING_HELPFUL = "Nothing helpful was found."
+"""What the model reads where the summariser found nothing in the passages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A system prompt in a grammar. `id` is `policy/grammar@hash` over text and tool schema."""
+    """A system prompt in a grammar. `id` is `policy/grammar@hash` over text and tool schema.
+
+    `last_turn` is what the model is told before its last turn, None where it is told nothing; with it the id
+    is `policy/grammar/forced@hash`, over that text too.
+    """
 
     policy: Policy
     grammar: Grammar
     text: str
     tools: tuple[JsonObject, ...]
+    last_turn: str | None = None
 
     @property
     def id(self) -> str:
-        """Stable name of this prompt; changes with any change of its text or tools."""
-        return f"{self.policy}/{self.grammar}@{content_hash([self.text, self.tools], 8)}"
+        """Stable name of this prompt; changes with any change of its texts or tools."""
+        if self.last_turn is None:
+            return f"{self.policy}/{self.grammar}@{content_hash([self.text, self.tools], 8)}"
+        hashed = content_hash([self.text, self.tools, self.last_turn], 8)
+        return f"{self.policy}/{self.grammar}/forced@{hashed}"
+
+    @property
+    def published(self) -> str:
+        """All that the model is told, as the manifest keeps it under the prompt's id."""
+        return self.text if self.last_turn is None else f"{self.text}\n\n[last turn]\n\n{self.last_turn}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +101,8 @@ class Turn:
     answer: str | None = None
 
 
-def load_prompt(policy: str, grammar: str) -> Prompt:
-    """The shipped prompt of a policy in a grammar.
+def load_prompt(policy: str, grammar: str, *, force_answer: bool = False) -> Prompt:
+    """The shipped prompt of a policy in a grammar, with the demand for an answer on the last turn or without.
 
     Raises:
         ConfigError: no such policy or grammar.
@@ -95,12 +112,13 @@ def load_prompt(policy: str, grammar: str) -> Prompt:
     if grammar not in ("tools", "tags"):
         raise ConfigError(str(unknown("grammar", grammar, ("tools", "tags"))))
     tools = (SEARCH_TOOL,) if grammar == "tools" else ()
-    text = f"{_read(policy)}\n\n{_read(f'grammar_{grammar}')}"
-    return Prompt(policy, grammar, text, tools)
+    text = f"{read_text(policy)}\n\n{read_text(f'grammar_{grammar}')}"
+    return Prompt(policy, grammar, text, tools, read_text("last_turn") if force_answer else None)
 
 
 @cache
-def _read(name: str) -> str:
+def read_text(name: str) -> str:
+    """A text of `builder/prompts`, without the white space around it."""
     return files("trajset.builder").joinpath(f"prompts/{name}.txt").read_text("utf-8").strip()
 
 
@@ -201,10 +219,18 @@ def render_observation(text: str, grammar: Grammar, call_id: str | None = None) 
     return Message("tool", text, tool_call_id=call_id, name=OBSERVATION_NAME)
 
 
+def render_reminder(text: str) -> Message:
+    """The message by which the agent itself speaks to the model: neither retrieved nor the model's."""
+    return Message("user", text, name=REMINDER_NAME)
+
+
 def observation_text(call: SearchCall) -> str:
-    """What the model reads of a search: numbered passages `[1] Title`, a line break, the text."""
+    """What the model reads of a search: the summary where there is one, else the passages, numbered, each as
+    `[1] Title`, a line break, the text."""
     if call.error is not None:
         return f"Search failed: {neutralise(call.error)}"
+    if call.summary is not None:
+        return neutralise(call.summary.text)
     passages = [
         f"[{rank}] {neutralise(hit.passage.title)}\n{neutralise(hit.passage.text)}"
         for rank, hit in enumerate(call.hits, start=1)

@@ -34,6 +34,7 @@ from .prompts import (
     observation_text,
     parse_turn,
     render_observation,
+    render_reminder,
     stop_strings,
 )
 from .retrieval.retriever import Retriever
@@ -48,8 +49,10 @@ from .schema import (
     Question,
     SearchCall,
     StopReason,
+    Summary,
     Trajectory,
 )
+from .summarise import Found, Summariser, summarise_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Who answers: a model with a prompt, a search engine, `k` passages a search, and limits."""
+    """Who answers: a model with a prompt, a search engine, `k` passages a search, and limits.
+
+    With a summariser the model reads what that makes of the passages.
+    """
 
     model: ChatModel
     retriever: Retriever
@@ -79,6 +85,18 @@ class Agent:
     sampling: Sampling = field(default_factory=Sampling)
     limits: Limits = field(default_factory=Limits)
     k: int = 5
+    summariser: Summariser | None = None
+
+    @property
+    def search_name(self) -> str:
+        """All that decides what a search shows, `RETRIEVER+summary:MODEL@hash`; the row's `retriever`."""
+        return self.retriever.name + (f"+{self.summariser.name}" if self.summariser else "")
+
+    async def aclose(self) -> None:
+        """Free the connections of both models."""
+        await self.model.aclose()
+        if self.summariser is not None:
+            await self.summariser.aclose()
 
 
 async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
@@ -88,7 +106,7 @@ async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
         ChatServerError: the server will never answer (wrong key, no such model); the caller should stop.
     """
     opening = [Message("system", agent.prompt.text), Message("user", question.question)]
-    under_way = _Rollout(agent, seed, opening)
+    under_way = _Rollout(agent, question.question, seed, opening)
     started = _now()
     outcome = await _within_deadline(under_way, agent.limits)
     return Trajectory(
@@ -120,6 +138,7 @@ class _Rollout:
     """The state of one rollout: what it has so far survives any way out."""
 
     agent: Agent
+    question: str
     seed: int
     messages: list[Message]
     searches: list[SearchCall] = field(default_factory=list[SearchCall])
@@ -134,7 +153,7 @@ class _Rollout:
             room = self._room()
             if room < 1:
                 return Outcome(None, StopReason.TOKEN_LIMIT)
-            cut = await self._ask(turn, room)
+            cut = await self._ask(turn, room, last=turn == last)
             said = parse_turn(self.messages[-1], self.agent.prompt.grammar)
             outcome = _outcome(said, cut=cut)
             if outcome is not None:
@@ -150,15 +169,18 @@ class _Rollout:
         used = sum(completion.completion_tokens or 0 for completion in self.completions)
         return most if total is None else min(most, total - used)
 
-    async def _ask(self, turn: int, room: int) -> bool:
+    async def _ask(self, turn: int, room: int, *, last: bool) -> bool:
         """Add the model's next message; whether it was cut at its token limit."""
-        grammar = self.agent.prompt.grammar
+        grammar, reminder = self.agent.prompt.grammar, self.agent.prompt.last_turn if last else None
+        if reminder is not None:
+            self.messages.append(render_reminder(reminder))
         request = ChatRequest(
             tuple(self.messages),
             self.agent.prompt.tools,
             dataclasses.replace(self.agent.sampling, max_tokens=room),
             derived_seed(self.seed, turn),
             stop_strings(grammar),
+            may_call=reminder is None,
         )
         with self._waiting():
             completion = await self.agent.model.complete(request)
@@ -174,21 +196,30 @@ class _Rollout:
             await self._retrieve([c.query or "" for c, e in zip(calls, errors, strict=True) if not e])
         )
         for call, error in zip(calls, errors, strict=True):
-            hits = () if error else tuple(next(found))
-            search = SearchCall(call.query or "", hits, error)
+            hits, summary = ((), None) if error else next(found)
+            search = SearchCall(call.query or "", hits, error, summary)
             self.searches.append(search)
             text = observation_text(search)
             self.messages.append(render_observation(text, self.agent.prompt.grammar, call.id))
 
-    async def _retrieve(self, queries: list[str]) -> list[list[Hit]]:
+    async def _retrieve(self, queries: list[str]) -> list[tuple[tuple[Hit, ...], Summary | None]]:
+        """Hits a query and, where there is a summariser and something to read, its summary."""
         if not queries:
             return []
         started = _now()
         try:
             with self._waiting():
-                return await _patient_search(self.agent, queries)
+                found = [tuple(hits) for hits in await _patient_search(self.agent, queries)]
+                return list(zip(found, await self._summaries(queries, found), strict=True))
         finally:
             self.search_s += _now() - started
+
+    async def _summaries(
+        self, queries: Sequence[str], found: Sequence[tuple[Hit, ...]]
+    ) -> list[Summary | None]:
+        asked = [Found(self.question, query, hits) for query, hits in zip(queries, found, strict=True)]
+        seed = derived_seed(self.seed, "summary", len(self.searches))
+        return await summarise_all(self.agent.summariser, asked, seed)
 
     @contextmanager
     def _waiting(self) -> Generator[None]:
