@@ -238,10 +238,31 @@ def observation_text(call: SearchCall) -> str:
     return "\n\n".join(passages) or NO_RESULTS
 
 
+_OPENING = r"[<\uff1c\ufe64]"
+_CLOSING = r"[>\uff1e\ufe65]"
+_BAR = r"[|\uff5c]"
+_SLASH = r"[/\uff0f]?"
+_UNSEEN = r"[\x00-\x08\x0b-\x1f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*"
+"""Control and format characters, which some tokenizers drop before they look for their tokens."""
+
+_NAMES = (
+    r"search|information|answer|think(?:ing)?|tool_calls?|tool_responses?|tool_results?|tools?"  # grammars
+    r"|function(?:_calls?)?|parameter|invoke|arg_key|arg_value"  # how calls are written
+    r"|start_of_turn|end_of_turn|start_of_image|end_of_image|image_soft_token|unused\d+"  # Gemma
+    r"|bos|eos|pad|s|unk|mask|sep|cls|[be]o[sp]_token|[se]op|special_\d+"  # Mistral, Llama 2, GLM, Cohere
+)
+_BRACKETED = (
+    r"INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|MODEL_SETTINGS|CALL_ID|ARGS"
+    r"|THINK|PREFIX|MIDDLE|SUFFIX|IMG|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|TRANSCRIBE|g?MASK"
+)
 _CONTROL = re.compile(
-    r"<(?=\||/?(?:search|information|answer|think|tool_call|tool_response|tools|start_of_turn|end_of_turn"
-    r"|bos|eos|pad|s|unk)\b[^<>\n]{0,40}>)"
-    r"|\[(?=/?(?:INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT)\])",
+    rf"{_OPENING}(?={_UNSEEN}(?:"
+    rf"{_BAR}"  # <|im_end|>
+    rf"|(?!\s)[^<>\n|]{{0,40}}{_BAR}{_CLOSING}"  # <turn|>
+    rf"|{_SLASH}(?:{_NAMES})\b[^<>\n]{{0,40}}{_CLOSING}"  # <answer>, </s>
+    rf"|{_SLASH}[\uff01-\uff5e]"  # full-width letters, which compatibility normalisation folds to ASCII
+    rf"|<{_SLASH}SYS>>))"  # Llama 2
+    rf"|[\[\uff3b](?={_UNSEEN}{_SLASH}(?:{_BRACKETED})[\]\uff3d])",  # Mistral
     re.IGNORECASE,
 )
 
@@ -249,6 +270,8 @@ _CONTROL = re.compile(
 def neutralise(text: str) -> str:
     """Retrieved text with a space put into whatever a template or a grammar would read as markup.
 
-    Covers the tags of both grammars and the control tokens of Qwen, Llama, Phi, Gemma and Mistral templates.
+    Covers the tags of both grammars and the control tokens of Qwen, Llama, Phi, Gemma and Mistral templates,
+    in any case, also with full-width brackets or unseen characters after the bracket. Doing it twice changes
+    nothing more.
     """
     return _CONTROL.sub(lambda match: f"{match[0]} ", text)

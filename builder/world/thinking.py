@@ -74,8 +74,10 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One rollout so far: the question with its chain, what the teacher wrote, what was retrieved, and whether
-    it may search once more."""
+    """One rollout so far: the question with its chain, what the teacher wrote, what was retrieved.
+
+    `may_search` is False on a last turn that has to be the answer.
+    """
 
     question: Question
     chain: Chain
