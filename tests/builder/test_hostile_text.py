@@ -28,6 +28,7 @@ from trajset.builder.prompts import (
     observation_text,
     render_turn,
 )
+from trajset.builder.replay import replay_row
 from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.rollout import Agent, Limits, rollout
 from trajset.builder.rows import Origin, Sample, build_row
@@ -83,13 +84,16 @@ def test_no_call_and_no_answer_is_forged_and_the_row_is_writable(
     grammar: Grammar, title: str, text: str, summary: str | None
 ) -> None:
     trajectory = run(Hit(Passage("p", title, text), 1.0), grammar, summary, "I do not know.")
-    row = build_row(trajectory, Origin("run"), Sample(), datetime(2026, 1, 1, tzinfo=UTC))
+    prompt = load_prompt("adaptive", grammar, force_answer=True)
+    origin = Origin("run", prompt_id=prompt.id, policy="adaptive")
+    row = build_row(trajectory, origin, Sample(), datetime(2026, 1, 1, tzinfo=UTC))
     assert row.outcome.stop_reason is StopReason.MALFORMED
     assert row.outcome.answer is None
     assert row.search_use.queries == ("q",)
     assert row.search_use.n_memory_cues == 0
     assert [message.role for message in row.conversation.messages if message.is_model] == ["assistant"] * 2
     assert written_and_read(row) == row
+    assert asyncio.run(replay_row(row)).differences == ()
     (seen,) = [message.content for message in row.conversation.messages if message.is_observation]
     inside = seen.removeprefix("<information>\n").removesuffix("\n</information>")
     assert not any(token in folded(inside) for token in (*EVERY_TOKEN, *TAGS))
