@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .chat.model import ChatRequest, ChatUnavailableError, Completion, ContextLengthError
 from .errors import RetrieverError
-from .prompts import Prompt, neutralise, read_text
-from .rollout import Agent, Limits
+from .prompts import Prompt, neutralise, parse_turn, read_text
+from .retrieval.retriever import FailedSearch
+from .rollout import Agent, Limits, refusal
 from .schema import REMINDER_NAME, Hit, JsonObject, Message, Passage, Row, StopReason, Summary
 from .summarise import Found
 
@@ -144,24 +145,34 @@ def _turn_limit(row: Row) -> int:
     return turns if row.outcome.stop_reason is StopReason.TURN_LIMIT else turns + 2
 
 
-def _searches(row: Row) -> Iterable[tuple[JsonObject, str | None]]:
-    """The records of searches that found something or nothing, each with what the model read of it."""
-    shown = [_inside(message.content) for message in row.conversation.messages if message.is_observation]
-    records = row.search_use.searches
-    texts = [*shown, *[None] * len(records)]
-    return [
-        (record, text) for record, text in zip(records, texts, strict=False) if record.get("error") is None
-    ]
+def _searches(row: Row) -> Iterator[tuple[JsonObject, str]]:
+    """The records of searches that reached the engine, each with what the model read of it.
+
+    Calls, records and observations stand in the same order; calls of a last turn have no record.
+    """
+    conversation = row.conversation
+    calls = (
+        call
+        for message in conversation.messages
+        if message.is_model
+        for call in parse_turn(message, conversation.grammar).calls
+    )
+    shown = (_inside(message.content) for message in conversation.messages if message.is_observation)
+    for call, record, text in zip(calls, row.search_use.searches, shown, strict=False):
+        if refusal(call) is None:
+            yield record, text
 
 
 def _inside(content: str) -> str:
     return content.removeprefix(_OPENING).removesuffix(_CLOSING)
 
 
-def _hits(record: JsonObject, text: str | None) -> list[Hit]:
+def _hits(record: JsonObject, text: str) -> list[Hit]:
     """The hits of a record; their texts are empty where a summary was shown in their place."""
+    if record["error"] is not None:
+        return FailedSearch(record["error"])
     titles, ids, scores = record["titles"], record["passage_ids"], record["scores"]
-    texts = passage_texts(text or "", titles) if record.get("summary") is None else None
+    texts = passage_texts(text, titles) if record.get("summary") is None else None
     hashes = record.get("text_hashes") or [None] * len(ids)
     return [
         Hit(Passage(name, title, body), math.nan if score is None else score, text_hash)

@@ -37,7 +37,7 @@ from .prompts import (
     render_reminder,
     stop_strings,
 )
-from .retrieval.retriever import Retriever
+from .retrieval.retriever import Retriever, failure_of
 from .schema import (
     OBSERVATION_NAME,
     Conversation,
@@ -191,33 +191,36 @@ class _Rollout:
 
     async def _search(self, calls: Sequence[Call]) -> None:
         """Add an observation for each call, in order; what can be searched for is searched at once."""
-        errors = [_refusal(call) for call in calls]
+        errors = [refusal(call) for call in calls]
         found = iter(
             await self._retrieve([c.query or "" for c, e in zip(calls, errors, strict=True) if not e])
         )
         for call, error in zip(calls, errors, strict=True):
-            hits, summary = ((), None) if error else next(found)
-            search = SearchCall(call.query or "", hits, error, summary)
+            search = SearchCall(call.query or "", error=error) if error else next(found)
             self.searches.append(search)
             text = observation_text(search)
             self.messages.append(render_observation(text, self.agent.prompt.grammar, call.id))
 
-    async def _retrieve(self, queries: list[str]) -> list[tuple[tuple[Hit, ...], Summary | None]]:
-        """Hits a query and, where there is a summariser and something to read, its summary."""
+    async def _retrieve(self, queries: list[str]) -> list[SearchCall]:
+        """What was found for each query, summarised where there is a summariser and something to read."""
         if not queries:
             return []
         started = _now()
         try:
             with self._waiting():
-                found = [tuple(hits) for hits in await _patient_search(self.agent, queries)]
-                return list(zip(found, await self._summaries(queries, found), strict=True))
+                found = await _patient_search(self.agent, queries)
+                summaries = await self._summaries(queries, found)
         finally:
             self.search_s += _now() - started
+        return [
+            SearchCall(query, tuple(hits), failure_of(hits), summary)
+            for query, hits, summary in zip(queries, found, summaries, strict=True)
+        ]
 
     async def _summaries(
-        self, queries: Sequence[str], found: Sequence[tuple[Hit, ...]]
+        self, queries: Sequence[str], found: Sequence[Sequence[Hit]]
     ) -> list[Summary | None]:
-        asked = [Found(self.question, query, hits) for query, hits in zip(queries, found, strict=True)]
+        asked = [Found(self.question, query, tuple(hits)) for query, hits in zip(queries, found, strict=True)]
         seed = derived_seed(self.seed, "summary", len(self.searches))
         return await summarise_all(self.agent.summariser, asked, seed)
 
@@ -282,7 +285,7 @@ def _with_call_ids(message: Message, turn: int) -> Message:
     return dataclasses.replace(message, tool_calls=named)
 
 
-def _refusal(call: Call) -> str | None:
+def refusal(call: Call) -> str | None:
     """Why a call cannot be searched for, told to the model; None when it can."""
     if call.name != OBSERVATION_NAME:
         return f"there is no tool {shorten(call.name)}; the only tool is {OBSERVATION_NAME!r}"

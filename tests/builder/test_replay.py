@@ -15,7 +15,7 @@ from trajset.builder.errors import RetrieverError
 from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, render_turn
 from trajset.builder.recorded import passage_texts
 from trajset.builder.replay import ReplayCounts, Replayed, replay_row, replay_rows
-from trajset.builder.retrieval.retriever import DictRetriever
+from trajset.builder.retrieval.retriever import DictRetriever, FailedSearch
 from trajset.builder.rollout import Agent, Limits, rollout
 from trajset.builder.rows import Origin, Sample, build_row
 from trajset.builder.schema import Grammar, Hit, Message, Passage, Question, Row, SearchCall, StopReason
@@ -48,6 +48,13 @@ class Broken:
         if self.asked > 1:
             raise RetrieverError("engine down")
         return [HITS.get(query, [])[:k] for query in queries]
+
+
+class Dropping(DictRetriever):
+    """A search engine that fails every search for the year, and says so to the model."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        return [FailedSearch("it did not answer") if query == "year" else [] for query in queries]
 
 
 def says(*queries: str, grammar: Grammar, answer: str | None = None) -> Message:
@@ -86,6 +93,7 @@ def endings(grammar: Grammar) -> dict[str, Row]:
         "at once": made([done], grammar),
         "nothing found": made([says("nothing", grammar=grammar), done], grammar),
         "the same twice": made([look, look, done], grammar),
+        "failed": made([year, look, done], grammar, retriever=Dropping({})),
         "turn limit": made([look, look], grammar, limits=two),
         "forced": made([look, done], grammar, limits=two, forced=True),
         "forced early": made([done], grammar, forced=True),
@@ -121,7 +129,9 @@ def test_parallel_bad_and_repeated_calls_come_out_the_same():
     function = {"name": "browse", "arguments": {"query": "director"}}
     broken = {"name": "search", "arguments": {"_malformed": '{"query": '}}
     good = {"name": "search", "arguments": {"query": " year "}}
-    calls = tuple({"id": None, "type": "function", "function": f} for f in (function, good, broken, good))
+    again = {"name": "search", "arguments": {"query": "director"}}
+    functions = (function, good, broken, good, again)
+    calls = tuple({"id": None, "type": "function", "function": f} for f in functions)
     row = made([Message("assistant", "", tool_calls=calls), says(grammar="tools", answer="x")])
     assert row.search_use.n_failed_searches == 2
     assert replayed(row) == Replayed(row.id)
