@@ -27,6 +27,7 @@ from .builder.config import (
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
+from .commands.replay_config import ReplayConfig
 from .commands.sql_config import SqlConfig
 from .filters.ablate_config import AblateConfig
 from .filters.decontaminate_config import Rules
@@ -275,6 +276,30 @@ def card(data: DataFolder, *, about: Path | None = None) -> None:
     from .commands.versions import make_card
 
     make_card(data, about, console)
+
+
+@app.command
+def replay(data: DataOrSplit, *, config: ReplayConfig = ReplayConfig()) -> None:
+    """Run the rollout loop again from the rows' own record, without a server; tell what comes out otherwise.
+
+    With `--index` the recorded queries are also searched again: which searches return the same passages, and
+    what the others do to the evidence. Exit code 2 where a row comes out otherwise.
+    """
+    from .commands.replay import replay_dataset
+
+    replay_dataset(data, config, console)
+
+
+@app.command
+def rescore(data: DataFolder) -> None:
+    """Derive scores and search-use columns anew from the conversations, by this version's scorer.
+
+    Says how many rows changed in which column; splits and card follow. Where nothing changed nothing is
+    written.
+    """
+    from .commands.rescore import rescore_dataset
+
+    rescore_dataset(data, console)
 
 
 @app.command

@@ -40,7 +40,7 @@ class CollectJob:
 def settings_of(job: CollectJob) -> Settings:
     """All that decides what the rows will be. Addresses, patience and concurrency are not among it."""
     agent, limits, sampling = job.agent, job.agent.limits, job.agent.sampling
-    return {
+    own: dict[str, str | int | float | None] = {
         "questions": content_hash(job.questions),
         "samples": job.samples,
         "seed": job.seed,
@@ -58,6 +58,7 @@ def settings_of(job: CollectJob) -> Settings:
         "retriever": agent.retriever.name,
         "corpus": agent.retriever.corpus,
     }
+    return own | ({"summariser": agent.summariser.name} if agent.summariser else {})
 
 
 def origin_of(job: CollectJob) -> Origin:
@@ -71,7 +72,7 @@ def origin_of(job: CollectJob) -> Origin:
         policy=agent.prompt.policy,
         temperature=agent.sampling.temperature,
         top_p=agent.sampling.top_p,
-        retriever=agent.retriever.name,
+        retriever=agent.search_name,
         corpus=agent.retriever.corpus,
         settings=tuple((key, settings[key]) for key in _IN_ROW_ID),
     )

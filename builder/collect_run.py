@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .chat.model import Sampling
-from .chat.opening import open_teacher
+from .chat.opening import open_summariser, open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
 from .config import CollectConfig, save_config
@@ -37,7 +37,7 @@ async def _collect(config: CollectConfig, report: Report | None) -> Collected:
             _save(config)
         result = await collect(job, report)
     finally:
-        await job.agent.model.aclose()
+        await job.agent.aclose()
     _save(config)
     return result
 
@@ -70,11 +70,13 @@ def open_agent(config: CollectConfig) -> Agent:
     Raises:
         InputError: the index, the world, the URL or the prompt's name is wrong.
     """
+    teacher = open_teacher(config)
     return Agent(
-        model=open_teacher(config),
+        model=teacher,
         retriever=open_retriever(config),
-        prompt=load_prompt(config.policy, config.grammar),
+        prompt=load_prompt(config.policy, config.grammar, force_answer=config.last_turn.force_answer),
         sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens),
         limits=Limits(config.max_turns, config.max_total_tokens, config.timeout, config.request_timeout),
         k=config.k,
+        summariser=open_summariser(config, teacher),
     )

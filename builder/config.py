@@ -69,7 +69,9 @@ def config_values(config: Any) -> dict[str, Any]:
     return values
 
 
-_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache"})
+_ONLY_HERE = frozenset(
+    {"out", "base-url", "api-key-env", "cache", "summariser-base-url", "summariser-api-key-env"}
+)
 """Options that say where something is and not what was made: they are not published."""
 _PATHS = frozenset({"questions", "index", "world", "gold"})
 """Options that may hold a path, of which only the last part is published."""
@@ -179,6 +181,34 @@ class IndexConfig:
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
+class SummariserConfig:
+    """A second model that condenses the passages of every search. It samples like the teacher."""
+
+    summariser: str | None = None
+    """Model that condenses the passages of a search to 1-3 sentences, which the teacher reads instead; `same`
+    is the teacher itself."""
+    summariser_revision: str | None = None
+    """What pins the summariser further."""
+    summariser_base_url: str | None = None
+    """Root of its OpenAI-compatible server; without it the teacher's."""
+    summariser_api_key_env: str | None = None
+    """Environment variable that holds its API key; without it the teacher's."""
+    summariser_max_tokens: Positive = 2048
+    """Most tokens of a summary, its thinking included."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class LastTurnConfig:
+    """What happens when the turns run out."""
+
+    force_answer: Annotated[bool, Parameter(negative="--no-force-answer")] = False
+    """On the last turn tell the model to answer now and forbid it to search; else a search there ends the
+    rollout without an answer."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
 class CollectConfig:
     """Settings of `trajset collect`."""
 
@@ -235,6 +265,8 @@ class CollectConfig:
     partial: Flag = False
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
     knobs: TeacherKnobs = TeacherKnobs()
+    summaries: SummariserConfig = SummariserConfig()
+    last_turn: LastTurnConfig = LastTurnConfig()
 
 
 @Parameter(name="*")

@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 
 from .errors import ConfigError, unknown
 from .identity import content_hash
-from .schema import OBSERVATION_NAME, Grammar, JsonObject, Message, SearchCall
+from .schema import OBSERVATION_NAME, REMINDER_NAME, Grammar, JsonObject, Message, SearchCall
 
 Policy = Literal["always_search", "adaptive"]
 POLICIES: tuple[Policy, ...] = ("always_search", "adaptive")
@@ -44,19 +44,36 @@ SEARCH_TOOL: JsonObject = {
 NO_RESULTS = "No results."
 
 
+NOTHING_HELPFUL = "Nothing helpful was found."
+"""What the model reads where the summariser found nothing in the passages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A system prompt in a grammar. `id` is `policy/grammar@hash` over text and tool schema."""
+    """A system prompt in a grammar. `id` is `policy/grammar@hash` over text and tool schema.
+
+    `last_turn` is what the model is told before its last turn, None where it is told nothing; with it the id
+    is `policy/grammar/forced@hash`, over that text too.
+    """
 
     policy: Policy
     grammar: Grammar
     text: str
     tools: tuple[JsonObject, ...]
+    last_turn: str | None = None
 
     @property
     def id(self) -> str:
-        """Stable name of this prompt; changes with any change of its text or tools."""
-        return f"{self.policy}/{self.grammar}@{content_hash([self.text, self.tools], 8)}"
+        """Stable name of this prompt; changes with any change of its texts or tools."""
+        if self.last_turn is None:
+            return f"{self.policy}/{self.grammar}@{content_hash([self.text, self.tools], 8)}"
+        hashed = content_hash([self.text, self.tools, self.last_turn], 8)
+        return f"{self.policy}/{self.grammar}/forced@{hashed}"
+
+    @property
+    def published(self) -> str:
+        """All that the model is told, as the manifest keeps it under the prompt's id."""
+        return self.text if self.last_turn is None else f"{self.text}\n\n[last turn]\n\n{self.last_turn}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +101,8 @@ class Turn:
     answer: str | None = None
 
 
-def load_prompt(policy: str, grammar: str) -> Prompt:
-    """The shipped prompt of a policy in a grammar.
+def load_prompt(policy: str, grammar: str, *, force_answer: bool = False) -> Prompt:
+    """The shipped prompt of a policy in a grammar, with the demand for an answer on the last turn or without.
 
     Raises:
         ConfigError: no such policy or grammar.
@@ -95,12 +112,13 @@ def load_prompt(policy: str, grammar: str) -> Prompt:
     if grammar not in ("tools", "tags"):
         raise ConfigError(str(unknown("grammar", grammar, ("tools", "tags"))))
     tools = (SEARCH_TOOL,) if grammar == "tools" else ()
-    text = f"{_read(policy)}\n\n{_read(f'grammar_{grammar}')}"
-    return Prompt(policy, grammar, text, tools)
+    text = f"{read_text(policy)}\n\n{read_text(f'grammar_{grammar}')}"
+    return Prompt(policy, grammar, text, tools, read_text("last_turn") if force_answer else None)
 
 
 @cache
-def _read(name: str) -> str:
+def read_text(name: str) -> str:
+    """A text of `builder/prompts`, without the white space around it."""
     return files("trajset.builder").joinpath(f"prompts/{name}.txt").read_text("utf-8").strip()
 
 
@@ -201,10 +219,18 @@ def render_observation(text: str, grammar: Grammar, call_id: str | None = None) 
     return Message("tool", text, tool_call_id=call_id, name=OBSERVATION_NAME)
 
 
+def render_reminder(text: str) -> Message:
+    """The message by which the agent itself speaks to the model: neither retrieved nor the model's."""
+    return Message("user", text, name=REMINDER_NAME)
+
+
 def observation_text(call: SearchCall) -> str:
-    """What the model reads of a search: numbered passages `[1] Title`, a line break, the text."""
+    """What the model reads of a search: the summary where there is one, else the passages, numbered, each as
+    `[1] Title`, a line break, the text."""
     if call.error is not None:
         return f"Search failed: {neutralise(call.error)}"
+    if call.summary is not None:
+        return neutralise(call.summary.text)
     passages = [
         f"[{rank}] {neutralise(hit.passage.title)}\n{neutralise(hit.passage.text)}"
         for rank, hit in enumerate(call.hits, start=1)
@@ -212,10 +238,32 @@ def observation_text(call: SearchCall) -> str:
     return "\n\n".join(passages) or NO_RESULTS
 
 
+_OPENING = r"[<\uff1c\ufe64]"
+_CLOSING = r"[>\uff1e\ufe65]"
+_BAR = r"[|\uff5c]"
+_SLASH = r"[/\uff0f]?"
+_UNSEEN = r"[\x00-\x08\x0b-\x1f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*"
+"""Control and format characters, which some tokenizers drop before they look for their tokens."""
+
+_NAMES = (
+    r"search|information|answer|think(?:ing)?|tool_calls?|tool_responses?|tool_results?|tools?"  # grammars
+    r"|function(?:_calls?)?|parameter|invoke|arg_key|arg_value"  # how calls are written
+    r"|start_of_turn|end_of_turn|start_of_image|end_of_image|image_soft_token|unused\d+"  # Gemma
+    r"|bos|eos|pad|s|unk|mask|sep|cls|[be]o[sp]_token|[se]op|special_\d+"  # Mistral, Llama 2, GLM, Cohere
+)
+_BRACKETED = (
+    r"INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|MODEL_SETTINGS|CALL_ID|ARGS"
+    r"|THINK|PREFIX|MIDDLE|SUFFIX|IMG|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|TRANSCRIBE|g?MASK"
+)
+_OPENERS = ("<", "[", "\uff1c", "\ufe64", "\uff3b")
 _CONTROL = re.compile(
-    r"<(?=\||/?(?:search|information|answer|think|tool_call|tool_response|tools|start_of_turn|end_of_turn"
-    r"|bos|eos|pad|s|unk)\b[^<>\n]{0,40}>)"
-    r"|\[(?=/?(?:INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT)\])",
+    rf"{_OPENING}(?={_UNSEEN}(?:"
+    rf"{_BAR}"  # <|im_end|>
+    rf"|(?!\s)[^<>\n|]{{0,40}}{_BAR}{_CLOSING}"  # <turn|>
+    rf"|{_SLASH}(?:{_NAMES})\b[^<>\n]{{0,40}}{_CLOSING}"  # <answer>, </s>
+    rf"|{_SLASH}[\uff01-\uff5e]"  # full-width letters, which compatibility normalisation folds to ASCII
+    rf"|<{_SLASH}SYS>>))"  # Llama 2
+    rf"|[\[\uff3b](?={_UNSEEN}{_SLASH}(?:{_BRACKETED})[\]\uff3d])",  # Mistral
     re.IGNORECASE,
 )
 
@@ -223,8 +271,10 @@ _CONTROL = re.compile(
 def neutralise(text: str) -> str:
     """Retrieved text with a space put into whatever a template or a grammar would read as markup.
 
-    Covers the tags of both grammars and the control tokens of Qwen, Llama, Phi, Gemma and Mistral templates.
+    Covers the tags of both grammars and the control tokens of Qwen, Llama, Phi, Gemma and Mistral templates,
+    in any case, also with full-width brackets or unseen characters after the bracket. Doing it twice changes
+    nothing more.
     """
-    if text.isascii() and "<" not in text and "[" not in text:
+    if not any(opener in text for opener in _OPENERS):
         return text  # most passages; looking for the pattern takes a hundred times as long
     return _CONTROL.sub(lambda match: f"{match[0]} ", text)

@@ -35,9 +35,10 @@ from .prompts import (
     observation_text,
     parse_turn,
     render_observation,
+    render_reminder,
     stop_strings,
 )
-from .retrieval.retriever import Retriever
+from .retrieval.retriever import Retriever, failure_of
 from .schema import (
     OBSERVATION_NAME,
     Conversation,
@@ -49,8 +50,10 @@ from .schema import (
     Question,
     SearchCall,
     StopReason,
+    Summary,
     Trajectory,
 )
+from .summarise import Found, Summariser, summarise_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Agent:
     """Who answers: a model with a prompt, a search engine, `k` passages a search, and limits.
 
     Searches run in `threads`; the event loop's own are few, too few for a search engine that is far away.
+    With a `summariser` the model reads what that makes of the passages.
     """
 
     model: ChatModel
@@ -84,6 +88,18 @@ class Agent:
     limits: Limits = field(default_factory=Limits)
     k: int = 5
     threads: Executor | None = None
+    summariser: Summariser | None = None
+
+    @property
+    def search_name(self) -> str:
+        """All that decides what a search shows, `RETRIEVER+summary:MODEL@hash`; the row's `retriever`."""
+        return self.retriever.name + (f"+{self.summariser.name}" if self.summariser else "")
+
+    async def aclose(self) -> None:
+        """Free the connections of both models."""
+        await self.model.aclose()
+        if self.summariser is not None:
+            await self.summariser.aclose()
 
 
 async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
@@ -93,7 +109,7 @@ async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
         ChatServerError: the server will never answer (wrong key, no such model); the caller should stop.
     """
     opening = [Message("system", agent.prompt.text), Message("user", question.question)]
-    under_way = _Rollout(agent, seed, opening)
+    under_way = _Rollout(agent, question.question, seed, opening)
     started = _now()
     outcome = await _within_deadline(under_way, agent.limits)
     return Trajectory(
@@ -125,6 +141,7 @@ class _Rollout:
     """The state of one rollout: what it has so far survives any way out."""
 
     agent: Agent
+    question: str
     seed: int
     messages: list[Message]
     searches: list[SearchCall] = field(default_factory=list[SearchCall])
@@ -139,7 +156,7 @@ class _Rollout:
             room = self._room()
             if room < 1:
                 return Outcome(None, StopReason.TOKEN_LIMIT)
-            cut = await self._ask(turn, room)
+            cut = await self._ask(turn, room, last=turn == last)
             said = parse_turn(self.messages[-1], self.agent.prompt.grammar)
             outcome = _outcome(said, cut=cut)
             if outcome is not None:
@@ -155,15 +172,19 @@ class _Rollout:
         used = sum(completion.completion_tokens or 0 for completion in self.completions)
         return most if total is None else min(most, total - used)
 
-    async def _ask(self, turn: int, room: int) -> bool:
+    async def _ask(self, turn: int, room: int, *, last: bool) -> bool:
         """Add the model's next message; whether it was cut at its token limit."""
-        grammar, sampling = self.agent.prompt.grammar, self.agent.sampling
+        grammar, reminder = self.agent.prompt.grammar, self.agent.prompt.last_turn if last else None
+        sampling = self.agent.sampling
+        if reminder is not None:
+            self.messages.append(render_reminder(reminder))
         request = ChatRequest(
             tuple(self.messages),
             self.agent.prompt.tools,
             sampling if room == sampling.max_tokens else dataclasses.replace(sampling, max_tokens=room),
             derived_seed(self.seed, turn),
             stop_strings(grammar),
+            may_call=reminder is None,
         )
         with self._waiting():
             completion = await self.agent.model.complete(request)
@@ -174,26 +195,38 @@ class _Rollout:
 
     async def _search(self, calls: Sequence[Call]) -> None:
         """Add an observation for each call, in order; what can be searched for is searched at once."""
-        errors = [_refusal(call) for call in calls]
+        errors = [refusal(call) for call in calls]
         found = iter(
             await self._retrieve([c.query or "" for c, e in zip(calls, errors, strict=True) if not e])
         )
         for call, error in zip(calls, errors, strict=True):
-            hits = () if error else tuple(next(found))
-            search = SearchCall(call.query or "", hits, error)
+            search = SearchCall(call.query or "", error=error) if error else next(found)
             self.searches.append(search)
             text = observation_text(search)
             self.messages.append(render_observation(text, self.agent.prompt.grammar, call.id))
 
-    async def _retrieve(self, queries: list[str]) -> list[list[Hit]]:
+    async def _retrieve(self, queries: list[str]) -> list[SearchCall]:
+        """What was found for each query, summarised where there is a summariser and something to read."""
         if not queries:
             return []
         started = _now()
         try:
             with self._waiting():
-                return await _patient_search(self.agent, queries)
+                found = await _patient_search(self.agent, queries)
+                summaries = await self._summaries(queries, found)
         finally:
             self.search_s += _now() - started
+        return [
+            SearchCall(query, tuple(hits), failure_of(hits), summary)
+            for query, hits, summary in zip(queries, found, summaries, strict=True)
+        ]
+
+    async def _summaries(
+        self, queries: Sequence[str], found: Sequence[Sequence[Hit]]
+    ) -> list[Summary | None]:
+        asked = [Found(self.question, query, tuple(hits)) for query, hits in zip(queries, found, strict=True)]
+        seed = derived_seed(self.seed, "summary", len(self.searches))
+        return await summarise_all(self.agent.summariser, asked, seed)
 
     @contextmanager
     def _waiting(self) -> Generator[None]:
@@ -256,7 +289,7 @@ def _with_call_ids(message: Message, turn: int) -> Message:
     return dataclasses.replace(message, tool_calls=named)
 
 
-def _refusal(call: Call) -> str | None:
+def refusal(call: Call) -> str | None:
     """Why a call cannot be searched for, told to the model; None when it can."""
     if call.name != OBSERVATION_NAME:
         return f"there is no tool {shorten(call.name)}; the only tool is {OBSERVATION_NAME!r}"

@@ -15,6 +15,7 @@ import pyarrow as pa
 from datasets import Features
 
 from .errors import DataError, Problem, unknown
+from .identity import text_hash
 from .records import Convert, feature, hints, reader, writer
 
 SCHEMA_VERSION = "2"
@@ -28,6 +29,9 @@ FirstAction = Literal["search", "answer"]
 
 OBSERVATION_NAME = "search"
 """`Message.name` of every message that holds retrieved text (role `tool`, or `user` in `tags`)."""
+
+REMINDER_NAME = "reminder"
+"""`Message.name` of the `user` message by which the agent itself asks for the answer on the last turn."""
 
 
 class StopReason(StrEnum):
@@ -69,30 +73,71 @@ class Passage:
 class Hit:
     """A retrieved passage with the retriever's score (higher is better, no common scale).
 
-    In imported transcripts the score is unknown: NaN here, null in the row.
+    In imported transcripts the score is unknown: NaN here, null in the row. `recorded_hash` stands for the
+    hash of a passage whose own text is not at hand (a search replayed from its record).
     """
 
     passage: Passage
     score: float
+    recorded_hash: str | None = None
+
+    @property
+    def text_hash(self) -> str | None:
+        """`passage_hash` of the passage; None in imported transcripts, which show no passage as it was."""
+        if self.recorded_hash is None and (self.passage.id or self.passage.text):
+            return passage_hash(self.passage)
+        return self.recorded_hash
+
+
+def passage_hash(passage: Passage) -> str:
+    """The first 16 hex digits of the SHA-256 of title, line break, text: equal hashes, the same passage."""
+    return text_hash(f"{passage.title}\n{passage.text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a summariser made of the passages of a search, and its own tokens (None where unreported)."""
+
+    text: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchCall:
-    """One search: the query, what came back in rank order, or the error that came instead."""
+    """One search: the query, what came back in rank order, or the error that came instead.
+
+    Where a summariser stood between, `summary` is what the model read in place of the passages.
+    """
 
     query: str
     hits: tuple[Hit, ...] = ()
     error: str | None = None
+    summary: Summary | None = None
 
     def to_json(self) -> JsonObject:
-        """The record kept in the row: ids, titles and scores (texts are in the observation)."""
-        return {
+        """The record kept in the row: ids, titles, scores and text hashes in rank order.
+
+        The texts are in the observation. With a summary that alone is there, so the record says what was
+        summarised, and keeps the summary and the summariser's tokens.
+        """
+        record: JsonObject = {
             "query": self.query,
             "passage_ids": [hit.passage.id for hit in self.hits],
             "titles": [hit.passage.title for hit in self.hits],
             "scores": [hit.score for hit in self.hits],
+            "text_hashes": [hit.text_hash for hit in self.hits],
             "error": self.error,
         }
+        return record if self.summary is None else record | _summary_json(self.summary)
+
+
+def _summary_json(summary: Summary) -> JsonObject:
+    return {
+        "summary": summary.text,
+        "summary_prompt_tokens": summary.prompt_tokens,
+        "summary_completion_tokens": summary.completion_tokens,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +145,8 @@ class Message:
     """One message in the OpenAI chat form. `content` is never null; what is absent is None.
 
     `tool_calls` holds `{"id", "type": "function", "function": {"name", "arguments": {...}}}` with the
-    arguments as an object, never as a JSON string. `name == OBSERVATION_NAME` marks retrieved text.
+    arguments as an object, never as a JSON string. `name == OBSERVATION_NAME` marks retrieved text,
+    `name == REMINDER_NAME` words of the agent's own.
     """
 
     role: Role
@@ -206,9 +252,10 @@ class SearchUse:
     queries: tuple[str, ...]
     """The queries, in order."""
     searches: tuple[JsonObject, ...]
-    """Each search: `query`, `passage_ids`, `titles`, `scores`, `error`."""
+    """Each search: `query`, `passage_ids`, `titles`, `scores`, `text_hashes`, `error`, and where a summariser
+    read the passages `summary`, `summary_prompt_tokens`, `summary_completion_tokens`."""
     answer_in_evidence: bool | None
-    """Whether a gold answer stands in retrieved text; null for yes/no answers."""
+    """Whether a gold answer stands in what the model read of its searches; null for yes/no answers."""
     evidence_recall: float | None
     """Share of `supporting_titles` that was retrieved, in [0, 1]; null without them."""
     n_memory_cues: int
@@ -229,7 +276,10 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Tokens over all turns and seconds of wall time; null where the source does not say."""
+    """Tokens over all turns and seconds of wall time; null where the source does not say.
+
+    The tokens are the teacher's. A summariser's are in the record of each search.
+    """
 
     prompt_tokens: int | None = None
     """Tokens read by the model, over all turns."""
@@ -238,7 +288,7 @@ class Cost:
     latency_s: float | None = None
     """Wall time of the rollout, in seconds."""
     search_latency_s: float | None = None
-    """Part of it spent searching, in seconds."""
+    """Part of it spent searching, a summariser's time included, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +310,7 @@ class Provenance:
     seed: int | None
     """Seed of the sample."""
     retriever: str | None
-    """The search engine, with its settings' hash."""
+    """The search engine with its settings' hash, and the summariser behind it, if there was one."""
     corpus: str | None
     """What was searched, with its content hash."""
     builder_version: str

@@ -16,9 +16,11 @@ from ..builder.collect_run import run_collect
 from ..builder.config import CollectConfig, ImportConfig, published_values, save_config
 from ..builder.dataset import LocalDataset, Tables, write_dataset
 from ..builder.errors import ConfigError, DataError, Problem
+from ..builder.identity import text_hash
 from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST, MadeBy, Manifest
 from ..builder.prompts import load_prompt
+from ..builder.summarise import summary_instructions
 from ..builder.transcripts.counts import counts_table
 from ..builder.transcripts.importing import read_transcripts
 from ..dataset_cards.render import write_card
@@ -75,11 +77,20 @@ def _replace(config: CollectConfig, done: Collected, console: Console) -> None:
 
 def write_collected(config: CollectConfig, done: Collected) -> Manifest:
     """The dataset and its card from what a run left in its journal."""
-    prompt = load_prompt(config.policy, config.grammar)
-    made = MadeBy("collect", datetime.now(UTC), published_values(config), {prompt.id: prompt.text})
+    made = MadeBy("collect", datetime.now(UTC), published_values(config), _prompts(config))
     manifest = write_dataset(config.out, Tables(done.rows()), made)
     write_card(config.out)
     return manifest
+
+
+def _prompts(config: CollectConfig) -> dict[str, str]:
+    """The texts that the models were told, by name."""
+    prompt = load_prompt(config.policy, config.grammar, force_answer=config.last_turn.force_answer)
+    told = {prompt.id: prompt.published}
+    if config.summaries.summariser is None:
+        return told
+    text = summary_instructions()
+    return told | {f"summariser@{text_hash(text, 8)}": text}
 
 
 def import_dataset(files: Sequence[Path], config: ImportConfig, console: Console) -> None:

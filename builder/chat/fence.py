@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from ..identity import content_hash
 from ..prompts import neutralise
+from ..storable import storable
 
 _MARK = r"[0-9a-f]{16}"
 _NAME = r"[a-z][a-z0-9 ]*"
@@ -38,7 +39,7 @@ class Section:
 
 def fenced(sections: Sequence[Section]) -> str:
     """The sections one after another, each between two lines with the common mark."""
-    clean = [Section(section.name, neutralise(section.text)) for section in sections]
+    clean = [Section(section.name, neutralise(storable(section.text))) for section in sections]
     mark = _mark(clean)
     return "\n\n".join(
         f"=== BEGIN {section.name} {mark} ===\n{section.text}\n=== END {section.name} {mark} ==="

@@ -46,7 +46,8 @@ class ChatRequest:
     """One request. `seed` makes a reply repeatable where the model supports it.
 
     `response_schema` is a JSON schema that the reply's text has to fit (its `title` names it);
-    `reasoning_effort` is sent where it is given, to models that know it.
+    `reasoning_effort` is sent where it is given, to models that know it. `may_call` False forbids tool calls
+    in this reply; the tools stay in the request, so that the prompt before it stays the same.
     """
 
     messages: tuple[Message, ...]
@@ -57,6 +58,7 @@ class ChatRequest:
     response_schema: JsonObject | None = None
     reasoning_effort: str | None = None
     dialect: Dialect = "common"
+    may_call: bool = True
 
 
 @dataclass(frozen=True, slots=True)

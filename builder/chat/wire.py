@@ -66,6 +66,7 @@ def write_request(model: str, request: ChatRequest) -> bytes:
     body |= _write_sampling(request)
     optional = {
         "tools": request.tools,
+        "tool_choice": "none" if request.tools and not request.may_call else None,
         "stop": request.stop,
         "response_format": _write_format(request.response_schema),
         "reasoning_effort": request.reasoning_effort,

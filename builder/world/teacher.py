@@ -74,6 +74,7 @@ class SimulatedTeacher:
             tuple(call.query for turn in turns for call in turn.calls if call.query),
             tuple(turn.text for turn in turns),
             Evidence.of(request.messages),
+            request.may_call,
         )
         rng = Random(derived_seed("teacher", request.seed, question.question_id, len(turns)))
         return _written(Thinker(self._world, self._memory, now, rng).think(), len(turns), rng)

@@ -74,13 +74,17 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One rollout so far: the question with its chain, what the teacher wrote, what was retrieved."""
+    """One rollout so far: the question with its chain, what the teacher wrote, what was retrieved.
+
+    `may_search` is False on a last turn that has to be the answer.
+    """
 
     question: Question
     chain: Chain
     queries: tuple[str, ...]
     said: tuple[str, ...]
     evidence: Evidence
+    may_search: bool = True
 
 
 class Thinker:
@@ -180,9 +184,12 @@ class Thinker:
         """A wording not tried yet, None when patience or searches are used up."""
         enough = 3 if tried == 2 and self._happens(_TRIES_ONCE_MORE) else 2
         fresh = [query for query in _wordings(relation, subject) if query not in self._now.queries]
-        if tried >= enough or not fresh or len(self._now.queries) >= MOST_SEARCHES:
+        if tried >= enough or not fresh or not self._may_search():
             return None
         return Search(self._rng.choice(fresh), relation, subject, "again" if tried else "need")
+
+    def _may_search(self) -> bool:
+        return self._now.may_search and len(self._now.queries) < MOST_SEARCHES
 
     def _opened(self, search: Search) -> Search:
         """Some rollouts start with the question itself as the query."""

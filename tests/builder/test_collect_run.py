@@ -7,7 +7,13 @@ import pytest
 from chat_server import ChatServer, Json, calls, says
 from scripted_collection import content
 from trajset.builder.collect_run import run_collect
-from trajset.builder.config import CollectConfig, IndexConfig, WorldConfig
+from trajset.builder.config import (
+    CollectConfig,
+    IndexConfig,
+    LastTurnConfig,
+    SummariserConfig,
+    WorldConfig,
+)
 from trajset.builder.errors import ChatServerError, ConfigError, DataError
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.schema import StopReason
@@ -85,3 +91,66 @@ def test_a_chat_server_answers(config, tmp_path, policy):
     assert {len(row.search_use.searches[0]["passage_ids"]) for row in rows} == {5}
     assert {row.cost.completion_tokens for row in rows} == {40}
     assert len({request["seed"] for request in server.requests}) == 20
+
+
+def search_read_answer(request: Json):
+    """The teacher and the summariser of a run, at one server."""
+    system = request["messages"][0]["content"]
+    if system.startswith("You read search results"):
+        return says(f"<think>Hm.</think>{request['model']} read it.")
+    searched = any(message["role"] == "tool" for message in request["messages"])
+    return says("<answer>Oslo</answer>") if searched else calls('{"query": "a town"}')
+
+
+@pytest.mark.parametrize(("summariser", "reader"), [("same", "teacher"), ("reader", "reader")])
+def test_a_summariser_reads_for_the_teacher(config, tmp_path, summariser, reader):
+    with ChatServer(search_read_answer, models=("teacher", "reader")) as server:
+        asked = replace(config, out=tmp_path, teacher="teacher", base_url=server.url, max_tokens=99, limit=3)
+        asked = replace(asked, summaries=SummariserConfig(summariser, summariser_max_tokens=77))
+        rows = list(run_collect(asked).rows())
+    assert len(rows) == 3
+    for row in rows:
+        assert row.outcome.stop_reason is StopReason.ANSWERED
+        assert row.conversation.messages[3].content == f"{reader} read it."
+        (record,) = row.search_use.searches
+        assert record["summary"] == f"{reader} read it."
+        assert record["summary_completion_tokens"] == 20
+        assert len(record["text_hashes"]) == 5
+        assert row.cost.completion_tokens == 40
+        kind, _, summary = (row.provenance.retriever or "").partition("+")
+        assert kind.startswith("bm25-tantivy@")
+        assert summary.startswith(f"summary:{reader}@")
+    asked_of = {
+        request["model"]: request["max_tokens"] for request in server.requests if "tools" not in request
+    }
+    assert asked_of == {reader: 77}
+
+
+def test_a_summariser_is_a_setting_that_resume_holds_on_to(config, tmp_path):
+    with ChatServer(search_read_answer, models=("teacher",)) as server:
+        plain = replace(config, out=tmp_path, teacher="teacher", base_url=server.url, limit=1)
+        ids = {row.id for row in run_collect(plain).rows()}
+        summed = replace(plain, summaries=SummariserConfig("same"), resume=True)
+        with pytest.raises(ConfigError, match="summariser"):
+            run_collect(summed)
+        forced = replace(plain, last_turn=LastTurnConfig(force_answer=True), resume=True)
+        with pytest.raises(ConfigError, match="prompt"):
+            run_collect(forced)
+        other = {row.id for row in run_collect(replace(summed, out=tmp_path / "b", resume=False)).rows()}
+    assert ids.isdisjoint(other)
+
+
+def test_the_simulated_teacher_cannot_summarise(config):
+    with pytest.raises(ConfigError, match="summariser: must be a model that can summarise"):
+        run_collect(replace(config, summaries=SummariserConfig("same")))
+
+
+@pytest.mark.parametrize("grammar", ["tools", "tags"])
+def test_the_simulated_teacher_answers_when_it_has_to(config, tmp_path, grammar):
+    asked = replace(config, out=tmp_path, max_turns=2, grammar=grammar)
+    free = [row.outcome.stop_reason for row in run_collect(replace(asked, out=tmp_path / "a")).rows()]
+    assert StopReason.TURN_LIMIT in free
+    forced = replace(asked, out=tmp_path / "b", last_turn=LastTurnConfig(force_answer=True))
+    rows = list(run_collect(forced).rows())
+    assert {row.outcome.stop_reason for row in rows} == {StopReason.ANSWERED}
+    assert {row.search_use.n_searches for row in rows} <= {0, 1}

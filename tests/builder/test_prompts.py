@@ -113,3 +113,13 @@ def test_prompt_ids_name_policy_and_grammar_and_differ() -> None:
 def test_unknown_prompts_are_named(policy: str, grammar: str) -> None:
     with pytest.raises(ConfigError, match="Known:"):
         prompts.load_prompt(policy, grammar)
+
+
+def test_a_forced_last_turn_is_in_the_id_and_in_what_is_published() -> None:
+    plain = prompts.load_prompt("adaptive", "tags")
+    forced = prompts.load_prompt("adaptive", "tags", force_answer=True)
+    assert plain.id == "adaptive/tags@163c1348"  # as before there was a last turn
+    assert forced.id.startswith("adaptive/tags/forced@")
+    assert (plain.text, plain.published) == (forced.text, plain.text)
+    assert forced.last_turn is not None
+    assert forced.last_turn in forced.published

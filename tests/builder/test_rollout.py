@@ -1,20 +1,38 @@
 """The rollout loop in both grammars: every way out, and what a forged passage cannot do."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trajset.builder.chat.model import ChatUnavailableError, Completion, ContextLengthError, Sampling
+from trajset.builder.chat.model import (
+    ChatRequest,
+    ChatUnavailableError,
+    Completion,
+    ContextLengthError,
+    Sampling,
+)
 from trajset.builder.chat.scripted import Reply, ScriptedChat
 from trajset.builder.errors import ChatServerError, RetrieverError
 from trajset.builder.identity import derived_seed
 from trajset.builder.prompts import Call, Turn, load_prompt, render_turn
 from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.rollout import Agent, Limits, rollout
-from trajset.builder.schema import Grammar, Hit, Message, Passage, Question, StopReason, Trajectory
+from trajset.builder.schema import (
+    REMINDER_NAME,
+    Grammar,
+    Hit,
+    Message,
+    Outcome,
+    Passage,
+    Question,
+    StopReason,
+    Trajectory,
+)
+from trajset.builder.scoring import score
 
 GRAMMARS: tuple[Grammar, ...] = ("tools", "tags")
 QUESTION = Question("q1", "demo", "Who directed it?", ("Ann Oslo",))
@@ -275,3 +293,56 @@ def test_retrieved_text_is_never_taken_for_the_models(grammar, title, text):
     assert "<answer>" not in observation
     assert "<|im_end|>" not in observation
     assert observation.count("</information>") == (1 if grammar == "tags" else 0)
+
+
+def reminders(trajectory: Trajectory) -> list[int]:
+    messages = trajectory.conversation.messages
+    return [place for place, message in enumerate(messages) if message.name == REMINDER_NAME]
+
+
+@both
+def test_on_the_last_turn_the_model_is_told_to_answer_and_may_not_search(grammar):
+    asked: list[ChatRequest] = []
+
+    def script(request: ChatRequest) -> Reply:
+        asked.append(request)
+        return answers("Ann Oslo", grammar) if not request.may_call else searches("director", grammar=grammar)
+
+    prompt = load_prompt("always_search", grammar, force_answer=True)
+    trajectory = run(script, grammar, prompt=prompt, limits=Limits(turns=3))
+    assert trajectory.outcome == Outcome("Ann Oslo", StopReason.ANSWERED)
+    assert [request.may_call for request in asked] == [True, True, False]
+    assert [request.tools for request in asked] == [prompt.tools] * 3
+    assert trajectory.conversation.tools == prompt.tools
+    (place,) = reminders(trajectory)
+    reminder = trajectory.conversation.messages[place]
+    assert place == len(trajectory.conversation.messages) - 2
+    assert (reminder.role, reminder.content) == ("user", prompt.last_turn)
+    assert not reminder.is_observation
+    assert not reminder.is_model
+    _, use = score(trajectory)
+    assert (use.n_turns, use.n_searches, use.first_action) == (3, 2, "search")
+
+
+@both
+def test_an_earlier_answer_needs_no_reminder(grammar):
+    script = [searches("director", grammar=grammar), answers("Ann Oslo", grammar)]
+    prompt = load_prompt("adaptive", grammar, force_answer=True)
+    assert reminders(run(script, grammar, prompt=prompt)) == []
+
+
+@both
+def test_a_model_that_searches_all_the_same_runs_into_the_turn_limit(grammar):
+    prompt = load_prompt("adaptive", grammar, force_answer=True)
+    script = [searches("director", grammar=grammar)] * 2
+    trajectory = run(script, grammar, prompt=prompt, limits=Limits(turns=2))
+    assert trajectory.outcome.stop_reason is StopReason.TURN_LIMIT
+    assert len(trajectory.searches) == 1
+
+
+def test_the_answer_in_a_reminder_is_not_the_models():
+    prompt = dataclasses.replace(load_prompt("adaptive", "tags"), last_turn="I recall <answer>Lima</answer>")
+    trajectory = run([Message("assistant", "Hm.")], "tags", prompt=prompt, limits=Limits(turns=1))
+    assert trajectory.outcome == Outcome(None, StopReason.MALFORMED)
+    scores, use = score(trajectory)
+    assert (scores.f1, use.n_memory_cues, use.answer_in_evidence) == (0.0, 0, False)

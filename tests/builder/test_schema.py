@@ -1,6 +1,7 @@
 """A row survives Parquet and every engine, equal; what cannot be stored is refused by name or cleaned."""
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -23,10 +24,13 @@ from trajset.builder.schema import (
     COLUMNS,
     FEATURES,
     Conversation,
+    Hit,
     Judgement,
     Message,
+    Passage,
     Row,
     SearchCall,
+    Summary,
 )
 from trajset.builder.storable import MAX_DEPTH, TOO_DEEP, storable
 from trajset.builder.table import (
@@ -200,6 +204,36 @@ def test_json_holds_the_search_record(tmp_path: Path) -> None:
     record = SearchCall("q", (), "TimeoutError: slow").to_json()
     row = changed(sample_row(1), "search_use", searches=(record,))
     assert next(rows_from_table(table_from_rows([row]))).search_use.searches == (record,)
+
+
+def test_records_of_searches_with_and_without_later_keys_survive_together(tmp_path: Path) -> None:
+    hits = (Hit(Passage("7", "Rome", "Old."), 1.5), Hit(Passage("", "Seen", ""), math.nan))
+    records = [
+        sample_row(0).search_use.searches[0],  # as before there were text hashes
+        storable(SearchCall("q", hits).to_json()),
+        SearchCall("q", hits[:1], summary=Summary("Rome is old.", 90, None)).to_json(),
+    ]
+    assert records[1]["text_hashes"] == [hits[0].text_hash, None]
+    assert set(records[2]) - set(records[1]) == {
+        "summary",
+        "summary_prompt_tokens",
+        "summary_completion_tokens",
+    }
+    given_rows = [
+        changed(sample_row(number), "search_use", searches=(record,)) for number, record in enumerate(records)
+    ]
+    path = write(tmp_path, given_rows)
+    for name, read in READERS.items():
+        assert list(rows_from_table(read(path))) == given_rows, name
+    loaded = list(by_datasets(path))
+    assert [record["searches"][0].keys() for record in loaded] == [record.keys() for record in records]
+
+
+def test_a_text_hash_is_that_of_title_and_text() -> None:
+    wanted = hashlib.sha256(b"Rome\nIt is old.").hexdigest()[:16]
+    assert Hit(Passage("7", "Rome", "It is old."), 1.0).text_hash == wanted
+    assert Hit(Passage("7", "Rome", ""), 1.0, "recorded").text_hash == "recorded"
+    assert Hit(Passage("", "Rome", ""), 1.0).text_hash is None
 
 
 def test_a_missing_or_unknown_column_or_value_is_named() -> None:

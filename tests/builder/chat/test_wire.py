@@ -39,6 +39,15 @@ def test_top_k_is_sent_only_when_set():
     assert request()["stop"] == ["</search>"]
 
 
+def test_calls_are_forbidden_by_name_and_the_tools_stay():
+    assert "tool_choice" not in request()
+    forced = ChatRequest((), (SEARCH_TOOL,), Sampling(), seed=7, may_call=False)
+    sent = orjson.loads(write_request("teacher", forced))
+    assert (sent["tool_choice"], sent["tools"]) == ("none", [SEARCH_TOOL])
+    without = ChatRequest((), (), Sampling(), seed=7, may_call=False)
+    assert "tool_choice" not in orjson.loads(write_request("teacher", without))
+
+
 def test_a_lone_surrogate_in_a_question_is_sent_replaced():
     assert request(Message("user", "who\ud800?"))["messages"][0]["content"] == "who\ufffd?"
 
