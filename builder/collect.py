@@ -22,6 +22,7 @@ from .journal import FILE_NAME, Journal, Progress, Settings
 from .rollout import rollout
 from .rows import build_row, row_id
 from .schema import Row, StopReason
+from .watching import WatchedLedger, watched
 
 _FIRST = 8
 """Broken rollouts at the start of a run, with none that works, after which it stops."""
@@ -111,8 +112,20 @@ async def collect(job: CollectJob, report: Report | None = None) -> Collected:
     check_questions(job.questions)
     begin = Journal.resume if job.resume else Journal.begin
     with begin(path, settings_of(job), job.total) as journal:
-        draining = await make_rollouts(job, journal, report)
+        async with watched(journal, job.out, job.total, job.watch) as ledger:
+            draining = await make_rollouts(job, ledger, _counting(ledger, report))
         return Collected(path, journal.progress(), draining)
+
+
+def _counting(ledger: WatchedLedger, report: Report | None) -> Report:
+    """The report, heard by the ledger too: it tells how many rollouts are under way."""
+
+    def heard(tally: Tally) -> None:
+        ledger.under_way = tally.under_way
+        if report is not None:
+            report(tally)
+
+    return heard
 
 
 async def make_rollouts(job: CollectJob, ledger: Ledger, report: Report | None = None) -> bool:

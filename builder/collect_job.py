@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import DataError, Problem
@@ -13,11 +13,13 @@ from .journal import Settings
 from .rollout import Agent
 from .rows import Origin, Sample
 from .schema import Question
+from .watching import Watch
 
 
 @dataclass(frozen=True, slots=True)
 class CollectJob:
-    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once."""
+    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once;
+    `watch` hears how it goes."""
 
     questions: tuple[Question, ...]
     agent: Agent
@@ -26,6 +28,7 @@ class CollectJob:
     seed: int = 0
     concurrency: int = 32
     resume: bool = False
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def total(self) -> int:

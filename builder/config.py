@@ -17,10 +17,10 @@ from cyclopts.validators import Number
 
 from .option_types import WHOLE as WHOLE
 from .option_types import Count as Count
-from .option_types import Flag, Positive, Seconds, Seed, Share
-from .vllm_config import VllmConfig
-from .watch_config import WatchConfig
-
+from .option_types import Flag, Positive, Seed, Share
+from .option_types import Seconds as Seconds
+from .vllm_config import NO_WISHES, VllmConfig
+from .watch_config import UNTRACKED, WatchConfig
 
 TranscriptFormat = Literal[
     "auto",
@@ -188,8 +188,8 @@ class CollectConfig:
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
-    """Model name at the chat server; `vllm:MODEL` starts a vLLM server for a Hub model (`vllm:REPO[@REVISION]`)
-    or a local folder; `simulated` is the demo world's teacher."""
+    """Model name at the chat server; `vllm:MODEL` starts a vLLM server for a Hub model
+    (`vllm:REPO[@REVISION]`) or a local folder; `simulated` is the demo world's teacher."""
     teacher_revision: str | None = None
     """What pins the teacher further (a commit, a quantisation); goes into the rows and their ids."""
     base_url: tuple[str, ...] = ()
@@ -235,8 +235,8 @@ class CollectConfig:
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""
     partial: Flag = False
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
-    vllm: VllmConfig = VllmConfig()
-    watch: WatchConfig = WatchConfig()
+    vllm: VllmConfig = NO_WISHES
+    watch: WatchConfig = UNTRACKED
     knobs: TeacherKnobs = TeacherKnobs()
 
 

@@ -58,11 +58,11 @@ from .schema import (
 class Limits:
     """Where a rollout ends at the latest.
 
-    `total_tokens` counts completion tokens over all turns as the server reports them; a server that reports
-    none is held to `Sampling.max_tokens` alone. `time_s` is the hard deadline; the starts of a server of ours do
-    not count. `reply_s` is the longest that one attempt at a reply may take: a wait longer than that at the
-    deadline was an outage, not a slow model. `search_pauses_s` are the waits before a failed search is tried
-    again.
+    `total_tokens` counts completion tokens over all turns as the server reports them; a server that
+    reports none is held to `Sampling.max_tokens` alone. `time_s` is the hard deadline; the starts of a
+    server of ours do not count. `reply_s` is the longest that one attempt at a reply may take: a wait
+    longer than that at the deadline was an outage, not a slow model. `search_pauses_s` are the waits
+    before a failed search is tried again.
     """
 
     turns: int = 6

@@ -1,7 +1,7 @@
 """Which servers a run started, one JSON line each, in `OUT/servers.jsonl`.
 
-A server's version is kept here and in the manifest, not in the rows' `teacher_revision`: that enters the ids, and
-a newer vLLM must not make a run that is half done impossible to finish.
+A server's version is kept here and in the manifest, not in the rows' `teacher_revision`: that enters the ids,
+and a newer vLLM must not make a run that is half done impossible to finish.
 """
 
 from __future__ import annotations

@@ -23,3 +23,6 @@ class WatchConfig:
     """The tracker's project."""
     track_every: Seconds = 30.0
     """Seconds between two points of the tracker's curves."""
+
+
+UNTRACKED = WatchConfig()

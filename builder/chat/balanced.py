@@ -1,9 +1,9 @@
 """One chat model behind several servers that all serve it.
 
 A conversation keeps to one server, whose prefix cache holds it, as long as that server has little more to do
-than the others: consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2018, arXiv 1608.01350)
-over rendezvous hashes, so that nothing has to be remembered of any conversation. A server that fails is set
-aside, longer each time, and its requests go to the others at once.
+than the others: consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2018, arXiv
+1608.01350) over rendezvous hashes, so that nothing has to be remembered of any conversation. A server that
+fails is set aside, longer each time, and its requests go to the others at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""From the options of a run to the model that answers; nothing is sent to a server yet, and none is started."""
+"""From the options of a run to the model that answers; nothing is sent to a server yet, and none is
+started."""
 
 from __future__ import annotations
 

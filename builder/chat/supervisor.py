@@ -19,13 +19,14 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from types import FrameType
 
 _POLL_S = 0.1
 
 
 def supervise(command: Sequence[str], grace_s: float) -> None:
     """Run the command until it or the holder of standard input ends; then end the whole group, and this."""
-    signal.signal(signal.SIGTERM, lambda *_: None)  # a handler, not SIG_IGN, which the server would inherit
+    signal.signal(signal.SIGTERM, _stay)  # a handler, not SIG_IGN, which the server would inherit
     try:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     except OSError as error:
@@ -35,6 +36,10 @@ def supervise(command: Sequence[str], grace_s: float) -> None:
     code = server.wait()
     _say(f"the server ended with {_ending(code)}")
     os.killpg(0, signal.SIGKILL)
+
+
+def _stay(_number: int, _frame: FrameType | None) -> None:
+    """Outlive the signal that is sent to the group."""
 
 
 def _stop_with_holder(server: subprocess.Popen[bytes], grace_s: float) -> None:

@@ -1,7 +1,7 @@
 """How vLLM is started for a model: parsers of its family, the python that has vLLM, the arguments.
 
-`vllm serve MODEL` where that command is found; `python -m vllm.entrypoints.openai.api_server` where a python is
-named, which also serves rebuilds of vLLM under another name (their `vllm` command does not know itself).
+`vllm serve MODEL` where that command is found; `python -m vllm.entrypoints.openai.api_server` where a python
+is named, which also serves rebuilds of vLLM under another name (their `vllm` command does not know itself).
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def server_command(model: Served, grammar: Grammar, config: VllmConfig) -> tuple
 
 
 def server_environment(api_key_env: str, here: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """This process's environment without the key of other chat servers, and with no report of use sent out."""
+    """This process's environment without the key of other chat servers, and with no report of use sent
+    out."""
     return {"VLLM_NO_USAGE_STATS": "1"} | {name: here[name] for name in here if name != api_key_env}
 
 
