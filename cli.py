@@ -22,6 +22,7 @@ from .builder.config import (
     IndexConfig,
     Positive,
     QuickstartConfig,
+    Seconds,
     WorldConfig,
 )
 from .commands.boundary import guarded, options_from, report_bug
@@ -40,6 +41,7 @@ Version = Annotated[
     str, Parameter(help="`REPO[@REVISION]` on the Hub; without a revision the newest commit.")
 ]
 DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
+RunFolder = Annotated[Path, Parameter(help="The run's folder, `--out` of `trajset collect`.")]
 IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
 Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
 Recipes = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
@@ -325,6 +327,30 @@ def sql(query: Query, data: DataOrSplit, *, config: SqlConfig = SqlConfig()) -> 
     from .commands.sql import run_sql
 
     run_sql(query, data, config, console)
+
+
+@app.command
+def status(
+    run: RunFolder,
+    *,
+    watch: Flag = False,
+    every: Seconds = 5.0,
+    json: Annotated[Flag, Parameter(name="--json")] = False,
+) -> None:
+    """Show how far a collection run is, also while it goes on, from another shell or machine.
+
+    Parameters
+    ----------
+    watch
+        Show it again and again until the run is over.
+    every
+        Seconds between two looks of `--watch`.
+    json
+        Print one JSON object instead; with `--watch` one a line.
+    """
+    from .commands.status import show_status
+
+    show_status(run, as_json=json, every_s=every if watch else None, console=console)
 
 
 @app.command

@@ -135,7 +135,7 @@ class _Quickstart:
     def collect(self, job: CollectJob) -> Collected:
         """The trajectories; what a journal has already is not made again."""
         with self.step("trajectories") as said:
-            with shown_progress(STDERR) as report:
+            with shown_progress(STDERR) as (report, _):
                 done = asyncio.run(collect(job, report))
             said.append(
                 f"{'resumed' if job.resume else 'collected'}: {done.n_rows:,} by the simulated teacher"

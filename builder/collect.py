@@ -19,10 +19,11 @@ from typing import Protocol
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
 from .interrupt import signals_to
 from .journal import FILE_NAME, Journal, Progress, Settings
-from .outage import Outage, Watch
+from .outage import Outage, OutageWatch
 from .rollout import rollout
 from .rows import build_row, row_id
 from .schema import Row, StopReason
+from .watching import WatchedLedger, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,20 @@ async def collect(job: CollectJob, report: Report | None = None) -> Collected:
     check_questions(job.questions)
     begin = Journal.resume if job.resume else Journal.begin
     with begin(path, settings_of(job), job.total) as journal:
-        draining = await make_rollouts(job, journal, report)
+        async with watched(journal, job.out, job.total, job.watch) as ledger:
+            draining = await make_rollouts(job, ledger, _counting(ledger, report))
         return Collected(path, journal.progress(), draining)
+
+
+def _counting(ledger: WatchedLedger, report: Report | None) -> Report:
+    """The report, heard by the ledger too: it tells how many rollouts are under way."""
+
+    def heard(tally: Tally) -> None:
+        ledger.under_way = tally.under_way
+        if report is not None:
+            report(tally)
+
+    return heard
 
 
 async def make_rollouts(job: CollectJob, ledger: Ledger, report: Report | None = None) -> bool:
@@ -152,7 +165,7 @@ class _Run:
         self._todo = (task for task in tasks_of(job) if self._id(task) not in done)
         self._left = job.total - len(done)
         clock = asyncio.get_running_loop().time
-        self._watch = Watch(job.outage_s, self._left, bool(done), clock)
+        self._watch = OutageWatch(job.outage_s, self._left, bool(done), clock)
         self._under_way = self._made = self._searches = 0
         self._reasons: Counter[StopReason] = Counter()
         self._workers: list[asyncio.Task[None]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import DataError, Problem
@@ -13,13 +13,14 @@ from .journal import Settings
 from .rollout import Agent
 from .rows import Origin, Sample
 from .schema import Question
+from .watching import Watch
 
 
 @dataclass(frozen=True, slots=True)
 class CollectJob:
     """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once.
 
-    `outage_s` is how long a run that has worked waits for a server that is away.
+    `outage_s` is how long a run that has worked waits for a server that is away; `watch` hears how it goes.
     """
 
     questions: tuple[Question, ...]
@@ -30,6 +31,7 @@ class CollectJob:
     concurrency: int = 32
     resume: bool = False
     outage_s: float = 0.0
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def total(self) -> int:

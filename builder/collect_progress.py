@@ -6,15 +6,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .collect import Report, Tally
+from .notices import Notices
 from .schema import StopReason
 
 
 @contextmanager
-def shown_progress(console: Console) -> Generator[Report]:
-    """On a terminal, a bar: rate, time left, mean searches, and what ended otherwise than with an answer."""
+def shown_progress(console: Console) -> Generator[tuple[Report, Notices]]:
+    """On a terminal, a bar: rate, time left, mean searches, and what ended otherwise than with an answer;
+    what a server of ours is doing takes its place while it does not answer. What happened is printed
+    everywhere."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -39,7 +43,10 @@ def shown_progress(console: Console) -> Generator[Report]:
                 details=details(tally),
             )
 
-        yield report
+        def show(text: str) -> None:
+            progress.update(bar, description=escape(text) or "collecting")
+
+        yield report, Notices(lambda text: console.print(escape(text), soft_wrap=True), show)
 
 
 def details(tally: Tally) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from .chat.model import Sampling
 from .chat.opening import open_summariser, open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
-from .config import CollectConfig, save_config
+from .config import CollectConfig, published_values, save_config
 from .event_loop import run_in_loop
+from .identity import content_hash
 from .journal import FILE_NAME
+from .notices import Notices
 from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.opening import open_retriever
 from .rollout import Agent, Limits
+from .tracking import open_tracker
+from .watching import Watch
 
 
-def run_collect(config: CollectConfig, report: Report | None = None) -> Collected:
+def run_collect(
+    config: CollectConfig, report: Report | None = None, notices: Notices | None = None
+) -> Collected:
     """Collect what the config asks for; the settings lie beside the journal as `config.toml`.
 
     With `partial` nothing is collected: the result is what the journal holds.
@@ -25,21 +33,28 @@ def run_collect(config: CollectConfig, report: Report | None = None) -> Collecte
         ServiceError: a server refuses for good, or nothing but failures came back; the journal stays.
         StorageError: the disk refuses; what was committed to the journal stays.
     """
-    return run_in_loop(_collect(config, report))
+    return run_in_loop(_collect(config, report, notices or Notices()))
 
 
-async def _collect(config: CollectConfig, report: Report | None) -> Collected:
-    job = open_job(config)
+async def _collect(config: CollectConfig, report: Report | None, notices: Notices) -> Collected:
+    job = open_job(config, notices)
     try:
         if config.partial:
             return collected(config.out, settings_of(job))
         if not (config.out / FILE_NAME).exists():  # a run that is killed leaves its settings too
             _save(config)
-        result = await collect(job, report)
+        result = await collect(_watched(job, config, notices), report)
     finally:
         await job.agent.aclose()
     _save(config)
     return result
+
+
+def _watched(job: CollectJob, config: CollectConfig, notices: Notices) -> CollectJob:
+    """The job with those who hear of it. A tracker knows it by its folder and the hash of its settings."""
+    name = f"{config.out.resolve().name}-{content_hash(settings_of(job))[:8]}"
+    tracker = open_tracker(config.watch, name, published_values(config))
+    return dataclasses.replace(job, watch=Watch(notices, tracker))
 
 
 def _save(config: CollectConfig) -> None:
@@ -47,7 +62,7 @@ def _save(config: CollectConfig) -> None:
     save_config(config, config.out / "config.toml")
 
 
-def open_job(config: CollectConfig) -> CollectJob:
+def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJob:
     """The questions and the agent of a config; nothing is sent to a server yet.
 
     Raises:
@@ -55,7 +70,7 @@ def open_job(config: CollectConfig) -> CollectJob:
     """
     return CollectJob(
         questions=tuple(load_questions(config.questions, config.limit, config.seed)),
-        agent=open_agent(config),
+        agent=open_agent(config, notices),
         out=config.out,
         samples=config.samples,
         seed=config.seed,
@@ -64,13 +79,13 @@ def open_job(config: CollectConfig) -> CollectJob:
     )
 
 
-def open_agent(config: CollectConfig) -> Agent:
+def open_agent(config: CollectConfig, notices: Notices | None = None) -> Agent:
     """The model, the search engine, the prompt and the limits of a config.
 
     Raises:
         InputError: the index, the world, the URL or the prompt's name is wrong.
     """
-    teacher = open_teacher(config)
+    teacher = open_teacher(config, notices)
     return Agent(
         model=teacher,
         retriever=open_retriever(config),

@@ -7,32 +7,20 @@ where the values come in (cyclopts); the config that ran is written beside the o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
-
-def _whole(kind: object, tokens: Sequence[Token]) -> int:
-    """A whole number; cyclopts by itself would round 2.5 to 2."""
-    try:
-        return int(tokens[0].value)
-    except ValueError as error:
-        raise ValueError(f'"{tokens[0].value}" is no whole number') from error
-
-
-WHOLE = Parameter(converter=_whole)
-Positive = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
-Count = Annotated[int, WHOLE, Parameter(validator=Number(gte=0))]
-Seed = Annotated[int, WHOLE, Parameter(validator=Number(gte=-(2**63), lt=2**63))]
-"""Seeds go into ids, which hold integers of 64 bits."""
-Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
-Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
-Flag = Annotated[bool, Parameter(negative="")]
+from .option_types import WHOLE as WHOLE
+from .option_types import Count as Count
+from .option_types import Flag, Positive, Seed, Share
+from .option_types import Seconds as Seconds
+from .vllm_config import NO_WISHES, VllmConfig
+from .watch_config import UNTRACKED, WatchConfig
 
 TranscriptFormat = Literal[
     "auto",
@@ -69,9 +57,11 @@ def config_values(config: Any) -> dict[str, Any]:
     return values
 
 
-_ONLY_HERE = frozenset(
-    {"out", "base-url", "api-key-env", "cache", "summariser-base-url", "summariser-api-key-env"}
-)
+_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache"}) | {
+    *("summariser-base-url", "summariser-api-key-env"),
+    *("vllm-python", "vllm-port", "vllm-args", "vllm-start", "vllm-restarts"),
+    *("track", "track-project", "track-every"),
+}
 """Options that say where something is and not what was made: they are not published."""
 _PATHS = frozenset({"questions", "index", "world", "gold"})
 """Options that may hold a path, of which only the last part is published."""
@@ -79,15 +69,23 @@ _PATHS = frozenset({"questions", "index", "world", "gold"})
 
 def published_values(config: Any) -> dict[str, Any]:
     """`config_values` as a manifest shows them to everybody: nothing that only this machine understands."""
-    return {
+    values = {
         name: _last_part(value) if name in _PATHS and isinstance(value, str) else value
         for name, value in config_values(config).items()
         if name not in _ONLY_HERE
     }
+    teacher = values.get("teacher")
+    return values | {"teacher": _public_model(teacher)} if isinstance(teacher, str) else values
 
 
 def _last_part(place: str) -> str:
     return place if place.startswith("hf:") else Path(place).name
+
+
+def _public_model(teacher: str) -> str:
+    """A model's name; of a folder its last part. A relative one without a dot reads like a Hub model."""
+    kind, colon, model = teacher.rpartition("vllm:")
+    return f"{kind}{colon}{Path(model).name}" if model.startswith(("/", ".", "~")) else teacher
 
 
 def _toml(value: Any) -> Any:
@@ -219,11 +217,13 @@ class CollectConfig:
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
-    """Model name at the chat server, or `simulated` for the demo world's teacher."""
+    """Model name at the chat server; `vllm:MODEL` starts a vLLM server for a Hub model
+    (`vllm:REPO[@REVISION]`) or a local folder; `simulated` is the demo world's teacher."""
     teacher_revision: str | None = None
     """What pins the teacher further (a commit, a quantisation); goes into the rows and their ids."""
-    base_url: str = "http://127.0.0.1:8000/v1"
-    """Root of the OpenAI-compatible server."""
+    base_url: tuple[str, ...] = ()
+    """Root of the OpenAI-compatible server, http://127.0.0.1:8000/v1 by default. Given several times, for
+    several servers of the same model: each request goes to the one with the least to do."""
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the API key (never the key itself)."""
     world: Path | None = None
@@ -264,6 +264,8 @@ class CollectConfig:
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""
     partial: Flag = False
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
+    vllm: VllmConfig = NO_WISHES
+    watch: WatchConfig = UNTRACKED
     knobs: TeacherKnobs = TeacherKnobs()
     summaries: SummariserConfig = SummariserConfig()
     last_turn: LastTurnConfig = LastTurnConfig()

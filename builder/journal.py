@@ -20,6 +20,7 @@ import orjson
 from .errors import ConfigError, DataError, Problem
 from .schema import Row, StopReason
 from .sqlite_file import SqliteFile
+from .totals import FACTS_SQL, Fact, fact_from_sql
 
 JOURNAL_VERSION = 2
 FILE_NAME = "journal.sqlite"
@@ -188,6 +189,12 @@ class Journal:
         with self._guarded():
             for (record,) in self._db.execute(query, (below,)):
                 yield _row(record)
+
+    def facts(self) -> Iterator[Fact]:
+        """What is counted of each row, in the order in which they were committed."""
+        with self._guarded():
+            for values in self._db.execute(FACTS_SQL):
+                yield fact_from_sql(values)
 
     def _settings(self) -> dict[str, object] | None:
         with self._guarded():

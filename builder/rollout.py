@@ -24,6 +24,8 @@ from .chat.model import (
     ContextLengthError,
     Sampling,
 )
+from .chat.outage import answered
+from .clock import Clock
 from .errors import RetrieverError, shorten
 from .identity import derived_seed
 from .prompts import (
@@ -60,10 +62,11 @@ from .summarise import Found, Summariser, summarise_all
 class Limits:
     """Where a rollout ends at the latest.
 
-    `total_tokens` counts completion tokens over all turns as the server reports them; a server that reports
-    none is held to `Sampling.max_tokens` alone. `time_s` is the hard deadline. `reply_s` is the longest that
-    one attempt at a reply may take: a wait longer than that at the deadline was an outage, not a slow model.
-    `search_pauses_s` are the waits before a failed search is tried again.
+    `total_tokens` counts completion tokens over all turns as the server reports them; a server that
+    reports none is held to `Sampling.max_tokens` alone. `time_s` is the hard deadline; the starts of a
+    server of ours do not count. `reply_s` is the longest that one attempt at a reply may take: a wait
+    longer than that at the deadline was an outage, not a slow model. `search_pauses_s` are the waits
+    before a failed search is tried again.
     """
 
     turns: int = 6
@@ -109,20 +112,21 @@ async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
         ChatServerError: the server will never answer (wrong key, no such model); the caller should stop.
     """
     opening = [Message("system", agent.prompt.text), Message("user", question.question)]
-    under_way = _Rollout(agent, question.question, seed, opening)
-    started = _now()
-    outcome = await _within_deadline(under_way, agent.limits)
+    clock = Clock(asyncio.timeout(agent.limits.time_s))
+    under_way = _Rollout(agent, question.question, seed, opening, clock)
+    started = clock.now()
+    outcome = await _within_deadline(under_way)
     return Trajectory(
         question,
         Conversation(tuple(under_way.messages), agent.prompt.tools, agent.prompt.grammar),
         outcome,
         tuple(under_way.searches),
-        under_way.cost(_now() - started),
+        under_way.cost(clock.now() - started),
     )
 
 
-async def _within_deadline(under_way: _Rollout, limits: Limits) -> Outcome:
-    deadline = asyncio.timeout(limits.time_s)
+async def _within_deadline(under_way: _Rollout) -> Outcome:
+    deadline = under_way.clock.deadline
     try:
         async with deadline:
             return await under_way.run()
@@ -144,6 +148,7 @@ class _Rollout:
     question: str
     seed: int
     messages: list[Message]
+    clock: Clock
     searches: list[SearchCall] = field(default_factory=list[SearchCall])
     completions: list[Completion] = field(default_factory=list[Completion])
     search_s: float = 0.0
@@ -187,7 +192,7 @@ class _Rollout:
             may_call=reminder is None,
         )
         with self._waiting():
-            completion = await self.agent.model.complete(request)
+            completion = await answered(self.agent.model, request, self.clock)
         cut = completion.finish_reason == "length"
         self.completions.append(completion)
         self.messages.append(_with_call_ids(_closed(completion.message, grammar, cut=cut), turn))
@@ -209,13 +214,13 @@ class _Rollout:
         """What was found for each query, summarised where there is a summariser and something to read."""
         if not queries:
             return []
-        started = _now()
+        started = self.clock.now()
         try:
             with self._waiting():
                 found = await _patient_search(self.agent, queries)
                 summaries = await self._summaries(queries, found)
         finally:
-            self.search_s += _now() - started
+            self.search_s += self.clock.now() - started
         return [
             SearchCall(query, tuple(hits), failure_of(hits), summary)
             for query, hits, summary in zip(queries, found, summaries, strict=True)
@@ -231,14 +236,14 @@ class _Rollout:
     @contextmanager
     def _waiting(self) -> Generator[None]:
         """Mark that a service is being waited for. The mark stays when the deadline cuts the wait short."""
-        self.waiting_since = _now()
+        self.waiting_since = self.clock.now()
         yield
         self.waiting_since = None
 
     def out_of_time(self) -> Outcome:
         """The deadline passed: the model was slow, or a service was out and never came back."""
         limits = self.agent.limits
-        waited = 0.0 if self.waiting_since is None else _now() - self.waiting_since
+        waited = 0.0 if self.waiting_since is None else self.clock.now() - self.waiting_since
         if self.completions and waited <= limits.reply_s:
             return Outcome(None, StopReason.TIME_LIMIT)
         error = f"no reply for {waited:.0f} s when the deadline of {limits.time_s:g} s passed"
@@ -312,7 +317,3 @@ async def _patient_search(agent: Agent, queries: Sequence[str]) -> list[list[Hit
 def _total(counts: Sequence[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if counts and len(known) == len(counts) else None
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -24,6 +24,7 @@ from .chat.model import (
     ContextLengthError,
     Sampling,
 )
+from .chat.outage import answered
 from .errors import Problem
 from .identity import content_hash, derived_seed
 from .prompts import NOTHING_HELPFUL, read_text
@@ -91,7 +92,7 @@ class ChatSummariser:
         """
         request = ChatRequest(summary_messages(found), (), self.sampling, seed)
         try:
-            completion = await self.model.complete(request)
+            completion = await answered(self.model, request)
         except ContextLengthError as error:
             rule, fix = f"must fit the summariser's context ({error})", "Lower --k."
             raise SummariserError(str(Problem("passages", rule, len(found.hits), fix))) from error

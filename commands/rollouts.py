@@ -20,6 +20,7 @@ from ..builder.identity import text_hash
 from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST, MadeBy, Manifest
 from ..builder.prompts import load_prompt
+from ..builder.server_record import server_versions
 from ..builder.summarise import summary_instructions
 from ..builder.transcripts.counts import counts_table
 from ..builder.transcripts.importing import read_transcripts
@@ -36,8 +37,8 @@ def collect_dataset(config: CollectConfig, console: Console) -> None:
     """
     if not (config.out / FILE_NAME).is_file():
         refuse_dataset(config.out)
-    with shown_progress(STDERR) as report:
-        done = run_collect(config, report)
+    with shown_progress(STDERR) as (report, notices):
+        done = run_collect(config, report, notices)
     if _holds(config.out, done):
         console.print(f"{config.out}: nothing new; the dataset and its splits stay as they are.")
     elif done.n_rows:
@@ -77,7 +78,10 @@ def _replace(config: CollectConfig, done: Collected, console: Console) -> None:
 
 def write_collected(config: CollectConfig, done: Collected) -> Manifest:
     """The dataset and its card from what a run left in its journal."""
-    made = MadeBy("collect", datetime.now(UTC), published_values(config), _prompts(config))
+    options = published_values(config)
+    if servers := server_versions(config.out):
+        options["server"] = servers
+    made = MadeBy("collect", datetime.now(UTC), options, _prompts(config))
     manifest = write_dataset(config.out, Tables(done.rows()), made)
     write_card(config.out)
     return manifest

@@ -30,7 +30,7 @@ def test_nothing_made_says_nothing():
 @pytest.mark.parametrize("terminal", [True, False])
 def test_the_display_runs_in_a_terminal_and_elsewhere(terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
-    with shown_progress(console) as report:
+    with shown_progress(console) as (report, _):
         report(TALLY)
     shown = console.file.getvalue()
     assert ("60/100" in shown) is terminal

@@ -1,0 +1,48 @@
+"""Which servers a run started, one JSON line each, in `OUT/servers.jsonl`.
+
+A server's version is kept here and in the manifest, not in the rows' `teacher_revision`: that enters the ids,
+and a newer vLLM must not make a run that is half done impossible to finish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from .shards import storage
+
+FILE_NAME = "servers.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStart:
+    """A start that succeeded: what answered, as its own `/version` says, and the seconds it took."""
+
+    server: str
+    version: str | None
+    model: str
+    command: tuple[str, ...]
+    seconds: float
+
+
+def record_start(folder: Path, start: ServerStart) -> None:
+    """Append a start.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    line = orjson.dumps(asdict(start) | {"at": datetime.now(UTC)}, option=orjson.OPT_APPEND_NEWLINE)
+    with storage(folder), (folder / FILE_NAME).open("ab") as file:
+        file.write(line)
+
+
+def server_versions(folder: Path) -> str | None:
+    """The servers that answered, such as "vllm 0.32.0", each once; None where trajset started none."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    starts = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    return ", ".join(dict.fromkeys(f"{start['server']} {start['version'] or '?'}" for start in starts))
