@@ -61,6 +61,7 @@ def open_job(config: CollectConfig) -> CollectJob:
         seed=config.seed,
         concurrency=config.concurrency,
         resume=config.resume,
+        outage_s=config.patience.outage,
     )
 
 
