@@ -62,11 +62,7 @@ def test_pauses_double_up_to_a_limit_and_differ():
 @pytest.mark.parametrize(
     ("body", "message", "code"),
     [
-        (
-            b'{"error": {"message": "too long", "code": "context_length_exceeded"}}',
-            "too long",
-            "context_length",
-        ),
+        (b'{"error": {"message": "too long", "code": "context_full"}}', "too long", "context_full"),
         (b'{"error": {"message": "bad", "code": 400}}', "bad", None),
         (b'{"error": "overloaded"}', "overloaded", None),
         (b'{"message": "no such model"}', "no such model", None),
