@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .collect import Report, Tally
 from .notices import Notices
+from .outage import Outage
 from .schema import StopReason
 
 
@@ -33,10 +34,9 @@ def shown_progress(console: Console) -> Generator[tuple[Report, Notices]]:
 
         def report(tally: Tally) -> None:
             elapsed = max(progress.get_time() - started, 1e-9)
-            description = _draining(tally) if tally.draining else "collecting"
             progress.update(
                 bar,
-                description=description,
+                description=_doing(tally),
                 total=tally.total,
                 completed=tally.finished,
                 rate=f"{tally.made / elapsed:.1f}/s",
@@ -57,5 +57,15 @@ def details(tally: Tally) -> str:
     return ", ".join(parts)
 
 
-def _draining(tally: Tally) -> str:
-    return f"stopping: {tally.under_way} under way are finished first, Ctrl-C again drops them"
+def _doing(tally: Tally) -> str:
+    if tally.draining:
+        return f"stopping: {tally.under_way} under way are finished first, Ctrl-C again drops them"
+    if tally.outage is not None:
+        return waiting(tally.outage)
+    return "collecting"
+
+
+def waiting(outage: Outage) -> str:
+    """How long nothing has worked, when the run gives up, and what broke last."""
+    error = outage.error if len(outage.error) <= 100 else f"{outage.error[:100]}..."
+    return f"waiting: nothing works for {outage.lasted_s:.0f} of at most {outage.limit_s:.0f} s ({error})"

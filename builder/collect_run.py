@@ -76,6 +76,7 @@ def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJo
         seed=config.seed,
         concurrency=config.concurrency,
         resume=config.resume,
+        outage_s=config.patience.outage,
     )
 
 

@@ -141,6 +141,16 @@ class TeacherKnobs:
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
+class PatienceConfig:
+    """What a run does when a server is away for longer than the retries of a request last."""
+
+    outage: Annotated[float, Parameter(validator=Number(gte=0))] = 600.0
+    """Longest wait in seconds for a server that answered earlier in the run and then is away: rollouts that
+    break meanwhile are made again. After that the run stops, to be resumed. 0 stops at once."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
 class JudgeKnobs:
     """How often the simulated judge errs. All shares are in [0, 1]; for `--model simulated` alone.
 
@@ -256,6 +266,7 @@ class CollectConfig:
     """Longest wait for one reply in seconds."""
     retries: Annotated[int, WHOLE, Parameter(validator=Number(gte=0))] = 4
     """Retries of a request after 429, 5xx or a timeout, with backoff."""
+    patience: PatienceConfig = PatienceConfig()
     concurrency: Positive = 32
     """Rollouts under way at once."""
     seed: Seed = 0

@@ -125,7 +125,7 @@ class ChatServer:
 
 async def start(handle: Callable[[web.BaseRequest], Any], port: int = 0) -> web.ServerRunner:
     """A listening server around a handler; no routing, no access log."""
-    runner = web.ServerRunner(web.Server(handle, access_log=None))
+    runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
     return runner

@@ -1,6 +1,7 @@
 """The collector: order, resume, kills, signals, refusing servers, a full disk."""
 
 import asyncio
+import os
 import random
 import resource
 import signal
@@ -109,14 +110,33 @@ def test_a_refused_connection_names_the_url_and_the_journal_stays(tmp_path):
 
 
 def test_a_server_that_goes_down_later_stops_the_run_too(tmp_path):
+    with pytest.raises(ChatServerError, match=r"\d+ rollouts in a row"):
+        rows_of(job(tmp_path, dying(40), questions=QUESTIONS))
+
+
+def dying(after: int) -> object:
+    """Answers so many requests and then none."""
     asked: list[None] = []
 
-    def dies(request: ChatRequest) -> Reply:
+    def script(request: ChatRequest) -> Reply:
         asked.append(None)
-        return reply(request) if len(asked) < 40 else ChatUnavailableError("gone")
+        return reply(request) if len(asked) < after else ChatUnavailableError("gone")
 
-    with pytest.raises(ChatServerError, match=r"\d+ rollouts in a row"):
-        rows_of(job(tmp_path, dies, questions=QUESTIONS))
+    return script
+
+
+def test_a_signal_in_an_outage_ends_the_wait(tmp_path, undisturbed):
+    seen: list[Tally] = []
+
+    def interrupt(tally: Tally) -> None:
+        if tally.outage and not seen:
+            os.kill(os.getpid(), signal.SIGINT)
+            seen.append(tally)
+
+    result = asyncio.run(collect(job(tmp_path, dying(12), questions=QUESTIONS, outage_s=600.0), interrupt))
+    assert result.interrupted
+    assert 8 <= result.progress.broken <= 12
+    assert rows_of(job(tmp_path, resume=True, questions=QUESTIONS))[:20] == undisturbed
 
 
 def test_a_wrong_key_stops_the_run_at_once(tmp_path):

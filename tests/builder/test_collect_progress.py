@@ -1,11 +1,13 @@
 """What the progress display says."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from trajset.builder.collect import Tally
 from trajset.builder.collect_progress import details, shown_progress
+from trajset.builder.outage import Outage
 from trajset.builder.schema import StopReason
 
 TALLY = Tally(
@@ -34,3 +36,11 @@ def test_the_display_runs_in_a_terminal_and_elsewhere(terminal):
         report(TALLY)
     shown = console.file.getvalue()
     assert ("60/100" in shown) is terminal
+
+
+def test_an_outage_is_shown_with_its_limit_and_what_broke():
+    console = Console(file=io.StringIO(), force_terminal=True, width=200)
+    with shown_progress(console) as report:
+        report(replace(TALLY, outage=Outage(35.2, 600.0, "ChatUnavailableError: Connection refused")))
+    assert "nothing works for 35 of at most 600 s" in console.file.getvalue()
+    assert "Connection refused" in console.file.getvalue()

@@ -158,6 +158,37 @@ def test_a_bad_url_is_refused_before_anything_is_sent(url):
     assert "secret" not in str(caught.value)
 
 
+def test_a_password_in_a_url_that_cannot_be_read_is_not_shown():
+    with pytest.raises(ConfigError, match="base_url") as caught:
+        OpenAIChat(Endpoint("teacher", "http://me:secret@:x"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sk-very\nsecret")
+    with pytest.raises(ConfigError, match="MY_KEY") as caught:
+        OpenAIChat(Endpoint("teacher", api_key_env="MY_KEY"))
+    assert "secret" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_white_space_around_a_key_is_not_sent(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "right\n")
+    with ChatServer(lambda _: says("ok"), key="right") as server:
+        assert ask(Endpoint("teacher", server.url, api_key_env="MY_KEY")).message.content == "ok"
+
+
+def test_a_request_that_is_cancelled_does_not_wait_for_its_reply():
+    async def go(url: str) -> None:
+        chat = OpenAIChat(Endpoint("teacher", url))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await chat.complete(REQUEST)
+        await chat.aclose()
+
+    with ChatServer(lambda _: Answer(b"", delay_s=30.0)) as server:
+        asyncio.run(asyncio.wait_for(go(server.url), 5.0))
+
+
 def test_many_requests_go_out_at_once():
     async def go(url: str) -> float:
         chat, loop = OpenAIChat(Endpoint("teacher", url)), asyncio.get_running_loop()
