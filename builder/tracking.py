@@ -26,7 +26,7 @@ class Library(Protocol):
         name: str,
         config: dict[str, object],
         resume: str,
-        settings: dict[str, str],
+        settings: dict[str, str] | None,
     ) -> object:
         """Begin a run, or go on with it."""
         ...
@@ -42,13 +42,15 @@ class Library(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tracker:
-    """A run in a tracker. A resumed run goes on with the curves of the same name. Every call may block."""
+    """A run in a tracker. A resumed run goes on with the curves of the same name, which wandb finds by an id
+    (`by_id`). Every call may block."""
 
     library: Library
     project: str
     name: str
     config: Mapping[str, object]
     every_s: float
+    by_id: bool = False
 
     def begin(self) -> None:
         """Begin. Raises whatever the library raises, as all calls do."""
@@ -57,7 +59,7 @@ class Tracker:
             name=self.name,
             config=dict(self.config),
             resume="allow",
-            settings={"run_id": self.name},  # wandb's way to find a run again; trackio goes by the name
+            settings={"run_id": self.name} if self.by_id else None,
         )
 
     def log(self, status: RunStatus) -> None:
@@ -77,7 +79,8 @@ def open_tracker(options: WatchConfig, name: str, config: Mapping[str, object]) 
     """
     if options.track is None:
         return None
-    return Tracker(_library(options.track), options.track_project, name, config, options.track_every)
+    library, by_id = _library(options.track), options.track == "wandb"
+    return Tracker(library, options.track_project, name, config, options.track_every, by_id)
 
 
 def _library(name: TrackerName) -> Library:
