@@ -36,6 +36,7 @@ class Recorder:
     ):
         self._fail("init")
         self.begun.append({"project": project, "name": name, "resume": resume, "settings": settings})
+        return self
 
     def log(self, data: dict[str, float]):
         self._fail("log")
