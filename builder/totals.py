@@ -97,7 +97,7 @@ class Totals:
     last_at: float | None = None
     recent: deque[float] = field(default_factory=deque[float])
     errors: dict[str, ErrorKind] = field(default_factory=dict[str, ErrorKind])
-    _broken: dict[str, Fact] = field(default_factory=dict[str, Fact])
+    _broken: dict[str, tuple[Fact, str]] = field(default_factory=dict[str, tuple[Fact, str]])
 
     @property
     def finished(self) -> int:
@@ -115,45 +115,48 @@ class Totals:
         return (self.commits - 1) / self.active_s if self.active_s > 0 else None
 
     def recent_rate(self, now: float, since: float) -> float | None:
-        """Rows a second over the last minutes of a session that began at `since`; None in its first
-        second."""
+        """Rows a second over the last minutes of a session that began at `since`; None before its
+        first row."""
         begin = max(now - WINDOW_S, since)
         while self.recent and self.recent[0] < begin:
             self.recent.popleft()
-        return len(self.recent) / (now - begin) if now - begin >= 1 else None
+        if self.last_at is None or self.last_at < since:
+            return None
+        return len(self.recent) / max(now - begin, 1.0)
 
     def add(self, fact: Fact) -> None:
         """Count a row; the broken one that it takes the place of counts no longer."""
-        earlier = self._broken.pop(fact.id, None)
-        if earlier is not None:
-            self._count(earlier, -1)
-        self._count(fact, 1)
+        if fact.id in self._broken:
+            self._forget(*self._broken.pop(fact.id))
+        self.reasons[fact.reason] += 1
+        self.prompt_tokens += fact.prompt_tokens or 0
+        self.completion_tokens += fact.completion_tokens or 0
         self._clock(fact.at)
         if fact.broken:
-            self._broken[fact.id] = fact
-
-    def _count(self, fact: Fact, sign: int) -> None:
-        self.reasons[fact.reason] += sign
-        self.prompt_tokens += sign * (fact.prompt_tokens or 0)
-        self.completion_tokens += sign * (fact.completion_tokens or 0)
-        if fact.broken:
-            self._count_error(fact, sign)
-        else:
-            self.searches += fact.searches
+            self._broken[fact.id] = (fact, self._kind(fact))
+            return
+        self.searches += fact.searches
         if fact.f1 is not None:
             self.f1 += fact.f1
             self.scored += 1
 
-    def _count_error(self, fact: Fact, sign: int) -> None:
+    def _kind(self, fact: Fact) -> str:
+        """The name that its error is counted under."""
         name = kind_of(fact.error or "")
         if name not in self.errors and len(self.errors) >= _MOST_KINDS:
             name = _OTHER
         kind = self.errors.setdefault(name, ErrorKind(0, "", 0.0))
-        kind.count += sign
-        if kind.count <= 0:
-            del self.errors[name]
-        elif sign > 0:
-            kind.last, kind.at = fact.error or "", fact.at
+        kind.count, kind.last, kind.at = kind.count + 1, fact.error or "", fact.at
+        return name
+
+    def _forget(self, fact: Fact, kind: str) -> None:
+        """Take a broken row out again; it has no score, and its searches were not counted."""
+        self.reasons[fact.reason] -= 1
+        self.prompt_tokens -= fact.prompt_tokens or 0
+        self.completion_tokens -= fact.completion_tokens or 0
+        self.errors[kind].count -= 1
+        if not self.errors[kind].count:
+            del self.errors[kind]
 
     def _clock(self, at: float) -> None:
         gap = 0.0 if self.last_at is None else max(at - self.last_at, 0.0)

@@ -16,6 +16,19 @@ from .run_status import RunStatus
 from .watch_config import TrackerName, WatchConfig
 
 
+class TrackedRun(Protocol):
+    """What both libraries give for a run. Their functions of the same names find it by the thread that began
+    it; its methods work in any."""
+
+    def log(self, data: dict[str, float], /) -> object:
+        """A point on each curve."""
+        ...
+
+    def finish(self) -> object:
+        """Write what is left, and end."""
+        ...
+
+
 class Library(Protocol):
     """The part of both libraries that is used."""
 
@@ -26,47 +39,44 @@ class Library(Protocol):
         name: str,
         config: dict[str, object],
         resume: str,
-        settings: dict[str, str],
-    ) -> object:
+        settings: dict[str, str] | None,
+    ) -> TrackedRun:
         """Begin a run, or go on with it."""
         ...
 
-    def log(self, data: dict[str, float]) -> object:
-        """A point on each curve."""
-        ...
 
-    def finish(self) -> object:
-        """Write what is left, and end."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tracker:
-    """A run in a tracker. A resumed run goes on with the curves of the same name. Every call may block."""
+    """A run in a tracker. A resumed run goes on with the curves of the same name, which wandb finds by an id
+    (`by_id`). Every call may block, and raises whatever the library raises."""
 
     library: Library
     project: str
     name: str
     config: Mapping[str, object]
     every_s: float
+    by_id: bool = False
+    _run: TrackedRun | None = None
 
     def begin(self) -> None:
-        """Begin. Raises whatever the library raises, as all calls do."""
-        self.library.init(
+        """Begin, before all else."""
+        self._run = self.library.init(
             project=self.project,
             name=self.name,
             config=dict(self.config),
             resume="allow",
-            settings={"run_id": self.name},  # wandb's way to find a run again; trackio goes by the name
+            settings={"run_id": self.name} if self.by_id else None,
         )
 
     def log(self, status: RunStatus) -> None:
         """A point on each curve."""
-        self.library.log(metrics_of(status))
+        if self._run is not None:
+            self._run.log(metrics_of(status))
 
     def finish(self) -> None:
         """End."""
-        self.library.finish()
+        if self._run is not None:
+            self._run.finish()
 
 
 def open_tracker(options: WatchConfig, name: str, config: Mapping[str, object]) -> Tracker | None:
@@ -77,7 +87,8 @@ def open_tracker(options: WatchConfig, name: str, config: Mapping[str, object]) 
     """
     if options.track is None:
         return None
-    return Tracker(_library(options.track), options.track_project, name, config, options.track_every)
+    library, by_id = _library(options.track), options.track == "wandb"
+    return Tracker(library, options.track_project, name, config, options.track_every, by_id)
 
 
 def _library(name: TrackerName) -> Library:

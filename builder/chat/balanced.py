@@ -81,7 +81,7 @@ class BalancedChat:
     async def aclose(self) -> None:
         """Say what each server did, then close the connections."""
         for backend in self._backends:
-            failures = f", {backend.failed:,} requests failed" if backend.failed else ""
+            failures = f", {backend.failed:,} failures" if backend.failed else ""
             self._notices.tell(f"{backend.name}: {backend.answered:,} replies{failures}")
             await backend.model.aclose()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,11 +17,14 @@ from pathlib import Path
 from ..errors import Problem, StorageError
 from . import supervisor
 
+_CAUSE = re.compile(r"(?i)error|exception|out of memory|killed")
+_CAUSES, _LAST = 10, 5
+
 _GRACE_S = 10.0
 """Seconds between SIGTERM and SIGKILL."""
 _LARGE = 64 << 20
 """Bytes from which a log of earlier starts is set aside."""
-_TAIL = 16_384
+_TAIL = 65_536
 
 
 @dataclass(slots=True)
@@ -41,7 +46,9 @@ class ServerProcess:
         try:
             _set_aside(log)
             with log.open("ab") as output:
-                output.write(f"[trajset] {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {command}\n".encode())
+                output.write(
+                    f"[trajset] {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {shlex.join(command)}\n".encode()
+                )
                 output.flush()
                 start = output.tell()
                 process = await asyncio.create_subprocess_exec(
@@ -79,6 +86,12 @@ class ServerProcess:
         with suppress(ProcessLookupError):  # the group is empty
             os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
+
+    def last_words(self) -> list[str]:
+        """The lines of its end that say why: those that speak of an error, then the very last ones."""
+        lines = self.lines()
+        causes = [line for line in lines[:-_LAST] if _CAUSE.search(line)]
+        return [*causes[-_CAUSES:], *lines[-_LAST:]]
 
     def lines(self) -> list[str]:
         """The last lines that it wrote, none of them blank."""

@@ -66,7 +66,7 @@ def served(teacher: str) -> Served:
     """
     model = teacher.removeprefix(PREFIX)
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if model and folder.is_dir():
         return Served(str(folder), folder.resolve().name)
     repo, _, revision = model.partition("@")
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo) or repo.startswith("."):
@@ -103,7 +103,7 @@ def server_environment(api_key_env: str, here: Mapping[str, str] = os.environ) -
 def _program(model: str, config: VllmConfig) -> tuple[str, ...]:
     python = config.vllm_python or os.environ.get(PYTHON)
     if python is not None:
-        found = shutil.which(Path(python).expanduser())
+        found = shutil.which(str(Path(python).expanduser()))
         if found is None:
             fix = "Name the python of an environment in which vLLM is installed."
             raise ConfigError(str(Problem("vllm_python", "must be a program", str(python), fix)))

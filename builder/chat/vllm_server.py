@@ -31,7 +31,7 @@ _DEAF_S = 60.0
 _STEADY_S = 600.0
 _PAUSES_S = (1.0, 60.0)
 """The first pause before a restart and the longest."""
-_SHOWN_LINES = 15
+_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ async def _version(session: aiohttp.ClientSession) -> str | None:
 
 
 def _obituary(reason: str, process: ServerProcess) -> str:
-    tail = "\n".join(f"  {line}" for line in process.lines()[-_SHOWN_LINES:])
+    tail = "\n".join(f"  {line[:_SHOWN]}" for line in process.last_words())
     fix = f"The end of its log ({process.log}):\n{tail}"
     return str(Problem("teacher", "must be a model that vLLM serves", reason, fix))
 
