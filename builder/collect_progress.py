@@ -36,7 +36,7 @@ def shown_progress(console: Console) -> Generator[tuple[Report, Notices]]:
             elapsed = max(progress.get_time() - started, 1e-9)
             progress.update(
                 bar,
-                description=_doing(tally),
+                description=escape(_doing(tally)),
                 total=tally.total,
                 completed=tally.finished,
                 rate=f"{tally.made / elapsed:.1f}/s",
