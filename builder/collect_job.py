@@ -17,7 +17,10 @@ from .schema import Question
 
 @dataclass(frozen=True, slots=True)
 class CollectJob:
-    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once."""
+    """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once.
+
+    `fitted_to` names the model family into whose form messages are put, where they are.
+    """
 
     questions: tuple[Question, ...]
     agent: Agent
@@ -26,6 +29,7 @@ class CollectJob:
     seed: int = 0
     concurrency: int = 32
     resume: bool = False
+    fitted_to: str | None = None
 
     @property
     def total(self) -> int:
@@ -36,7 +40,7 @@ class CollectJob:
 def settings_of(job: CollectJob) -> Settings:
     """All that decides what the rows will be. Addresses, patience and concurrency are not among it."""
     agent, limits, sampling = job.agent, job.agent.limits, job.agent.sampling
-    return {
+    settings: Settings = {
         "questions": content_hash(job.questions),
         "samples": job.samples,
         "seed": job.seed,
@@ -54,11 +58,19 @@ def settings_of(job: CollectJob) -> Settings:
         "retriever": agent.retriever.name,
         "corpus": agent.retriever.corpus,
     }
+    return {**settings, **_set_settings(job)}
+
+
+def _set_settings(job: CollectJob) -> Settings:
+    """Settings that are there only when set, so that runs without them keep their ids."""
+    optional = {"thinking": job.agent.sampling.thinking, "fitted_to": job.fitted_to}
+    return {key: value for key, value in optional.items() if value is not None}
 
 
 def origin_of(job: CollectJob) -> Origin:
     """What the job's rows have in common. The run's id is the hash of its settings."""
     settings, agent = settings_of(job), job.agent
+    in_row_id = (*_IN_ROW_ID, *_set_settings(job))
     return Origin(
         run_id=content_hash(settings),
         teacher=agent.model.name,
@@ -69,7 +81,7 @@ def origin_of(job: CollectJob) -> Origin:
         top_p=agent.sampling.top_p,
         retriever=agent.retriever.name,
         corpus=agent.retriever.corpus,
-        settings=tuple((key, settings[key]) for key in _IN_ROW_ID),
+        settings=tuple((key, settings[key]) for key in in_row_id),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .chat.model import Sampling
+from .chat.choice import family_of, grammar_of, is_local, sampling_of, settled
 from .chat.opening import open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
@@ -26,7 +26,7 @@ def run_collect(config: CollectConfig, report: Report | None = None) -> Collecte
         ServiceError: a server refuses for good, or nothing but failures came back; the journal stays.
         StorageError: the disk refuses; what was committed to the journal stays.
     """
-    return asyncio.run(_collect(config, report))
+    return asyncio.run(_collect(settled(config), report))
 
 
 async def _collect(config: CollectConfig, report: Report | None) -> Collected:
@@ -54,19 +54,23 @@ def open_job(config: CollectConfig) -> CollectJob:
     Raises:
         InputError: a file or a setting is wrong.
     """
+    config = settled(config)
+    family = family_of(config)
+    at_once = config.local.batch_size if is_local(config) else config.concurrency
     return CollectJob(
         questions=tuple(load_questions(config.questions, config.limit, config.seed)),
         agent=open_agent(config),
         out=config.out,
         samples=config.samples,
         seed=config.seed,
-        concurrency=config.concurrency,
+        concurrency=min(config.concurrency, at_once),
         resume=config.resume,
+        fitted_to=None if family is None or family.fits_messages else family.name,
     )
 
 
 def open_agent(config: CollectConfig) -> Agent:
-    """The model, the search engine, the prompt and the limits of a config.
+    """The model, the search engine, the prompt and the limits of a settled config.
 
     Raises:
         InputError: the index, the world, the URL or the prompt's name is wrong.
@@ -74,8 +78,8 @@ def open_agent(config: CollectConfig) -> Agent:
     return Agent(
         model=open_teacher(config),
         retriever=open_retriever(config),
-        prompt=load_prompt(config.policy, config.grammar),
-        sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens),
+        prompt=load_prompt(config.policy, grammar_of(config)),
+        sampling=sampling_of(config),
         limits=Limits(config.max_turns, config.max_total_tokens, config.timeout, config.request_timeout),
         k=config.k,
     )

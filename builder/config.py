@@ -7,7 +7,7 @@ where the values come in (cyclopts); the config that ran is written beside the o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,6 +32,16 @@ Seed = Annotated[int, WHOLE, Parameter(validator=Number(gte=-(2**63), lt=2**63))
 """Seeds go into ids, which hold integers of 64 bits."""
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
+
+
+def _unless_auto(check: Number) -> Callable[[Any, Any], None]:
+    """The check, of numbers alone: cyclopts' own takes a text for a list of texts without end."""
+    return lambda kind, value: None if value == "auto" else check(kind, value)
+
+
+Heat = Annotated[float | Literal["auto"], Parameter(validator=_unless_auto(Number(gte=0, lte=2)))]
+Mass = Annotated[float | Literal["auto"], Parameter(validator=_unless_auto(Number(gte=0, lte=1)))]
+"""`auto` in both: the model family's."""
 Flag = Annotated[bool, Parameter(negative="")]
 
 TranscriptFormat = Literal[
@@ -78,10 +88,17 @@ _PATHS = frozenset({"questions", "index", "world", "gold"})
 def published_values(config: Any) -> dict[str, Any]:
     """`config_values` as a manifest shows them to everybody: nothing that only this machine understands."""
     return {
-        name: _last_part(value) if name in _PATHS and isinstance(value, str) else value
+        name: _last_part(value) if _is_place(name, value) else value
         for name, value in config_values(config).items()
         if name not in _ONLY_HERE
     }
+
+
+def _is_place(name: str, value: object) -> bool:
+    """Whether an option names a place on this machine. A teacher does where it is a folder."""
+    if not isinstance(value, str):
+        return False
+    return name in _PATHS or (name == "teacher" and (value[:1] in ("/", ".", "~") or Path(value).is_dir()))
 
 
 def _last_part(place: str) -> str:
@@ -179,6 +196,31 @@ class IndexConfig:
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
+class TalkConfig:
+    """How a chat model is spoken to (docs/models.md)."""
+
+    family: str = "auto"
+    """Model family, which decides what is left at `auto`; where it is not named here, it is told from the
+    model's name or files. `none`: no family."""
+    thinking: Literal["auto", "on", "off"] = "auto"
+    """Switch thinking on or off in models that have the switch (Qwen3); `auto` leaves it to the model."""
+    token_ids: Flag = False
+    """Write the token ids of every turn to `OUT/token_ids.jsonl` (vLLM and local models give them)."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class LocalConfig:
+    """A model that runs in this process: `--teacher` without `--base-url`."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where a local model runs; `auto` takes CUDA, then MPS, then the CPU."""
+    batch_size: Positive = 8
+    """Requests that a local model answers at once; more rollouts than that are not under way."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
 class CollectConfig:
     """Settings of `trajset collect`."""
 
@@ -189,31 +231,34 @@ class CollectConfig:
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
-    """Model name at the chat server, or `simulated` for the demo world's teacher."""
+    """Model name at the chat server; without `--base-url` a folder or a Hub model that runs in this process;
+    or `simulated` for the demo world's teacher."""
     teacher_revision: str | None = None
     """What pins the teacher further (a commit, a quantisation); goes into the rows and their ids."""
-    base_url: str = "http://127.0.0.1:8000/v1"
-    """Root of the OpenAI-compatible server."""
+    base_url: str | None = None
+    """Root of the OpenAI-compatible server, such as http://127.0.0.1:8000/v1."""
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the API key (never the key itself)."""
     world: Path | None = None
     """Folder of the demo world, for `--teacher simulated`."""
     policy: Literal["always_search", "adaptive"] = "always_search"
     """Search policy of the system prompt."""
-    grammar: Literal["tools", "tags"] = "tools"
-    """`tools`: native tool calls; `tags`: `<search>`, `<information>`, `<answer>` in the text."""
+    grammar: Literal["auto", "tools", "tags"] = "auto"
+    """`tools`: native tool calls; `tags`: `<search>`, `<information>`, `<answer>` in the text; `auto`: the
+    model family's, `tools` for an unknown one behind a server."""
     k: Positive = 5
     """Passages shown per search."""
     samples: Positive = 1
     """Trajectories per question."""
     limit: Positive | None = None
     """Take only that many questions (a sample drawn with the seed)."""
-    temperature: Annotated[float, Parameter(validator=Number(gte=0, lte=2))] = 0.6
-    """Sampling temperature."""
-    top_p: Share = 0.95
-    """Nucleus sampling mass."""
-    top_k: int | None = 20
-    """Sample among the top k tokens only, where a server takes it (vLLM); `none` sends nothing of it."""
+    temperature: Heat = "auto"
+    """Sampling temperature; `auto`: the model family's, 0.6 for an unknown one."""
+    top_p: Mass = "auto"
+    """Nucleus sampling mass; `auto`: the model family's, 0.95 for an unknown one."""
+    top_k: int | Literal["auto"] | None = "auto"
+    """Sample among the top k tokens only, where a server takes it (vLLM); `none` sends nothing of it; `auto`:
+    the model family's, 20 for an unknown one."""
     max_tokens: Positive = 2048
     """Most tokens a model turn may have."""
     max_turns: Positive = 6
@@ -235,6 +280,8 @@ class CollectConfig:
     partial: Flag = False
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
     knobs: TeacherKnobs = TeacherKnobs()
+    talk: TalkConfig = TalkConfig()
+    local: LocalConfig = LocalConfig()
 
 
 @Parameter(name="*")

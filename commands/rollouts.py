@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..builder.chat.choice import grammar_of, settled
 from ..builder.collect import Collected
 from ..builder.collect_progress import shown_progress
 from ..builder.collect_run import run_collect
@@ -34,6 +35,7 @@ def collect_dataset(config: CollectConfig, console: Console) -> None:
     """
     if not (config.out / FILE_NAME).is_file():
         refuse_dataset(config.out)
+    config = settled(config)
     with shown_progress(STDERR) as report:
         done = run_collect(config, report)
     if _holds(config.out, done):
@@ -75,7 +77,7 @@ def _replace(config: CollectConfig, done: Collected, console: Console) -> None:
 
 def write_collected(config: CollectConfig, done: Collected) -> Manifest:
     """The dataset and its card from what a run left in its journal."""
-    prompt = load_prompt(config.policy, config.grammar)
+    prompt = load_prompt(config.policy, grammar_of(config))
     made = MadeBy("collect", datetime.now(UTC), published_values(config), {prompt.id: prompt.text})
     manifest = write_dataset(config.out, Tables(done.rows()), made)
     write_card(config.out)

@@ -6,29 +6,45 @@ from ..config import CollectConfig
 from ..errors import ConfigError, Problem
 from ..world.files import load_world
 from ..world.teacher import SimulatedTeacher
+from .choice import SIMULATED, family_of
+from .fitting import fitted
 from .model import ChatModel
 from .openai_client import Endpoint, OpenAIChat
-
-SIMULATED = "simulated"
+from .token_log import FILE_NAME, TokenLog
 
 
 def open_teacher(config: CollectConfig) -> ChatModel:
-    """The teacher that a config names.
+    """The teacher that a settled config names.
 
     Raises:
-        InputError: the world or the URL is wrong, or an option that the teacher needs is missing.
+        InputError: the world, the URL or the model is wrong, or an option that the teacher needs is missing.
+        MissingExtraError: the model would run in this process, which lacks the libraries.
     """
+    teacher = fitted(_open(config), family_of(config))
+    return TokenLog(teacher, config.out / FILE_NAME) if config.talk.token_ids else teacher
+
+
+def _open(config: CollectConfig) -> ChatModel:
     if config.teacher == SIMULATED:
         return _open_simulated(config)
-    endpoint = Endpoint(
-        model=config.teacher,
-        base_url=config.base_url,
-        api_key_env=config.api_key_env,
-        timeout_s=config.request_timeout,
-        retries=config.retries,
-        revision=config.teacher_revision,
+    if config.base_url:
+        return _open_server(config, config.base_url)
+    from .local import open_local
+
+    return open_local(config)
+
+
+def _open_server(config: CollectConfig, base_url: str) -> ChatModel:
+    return OpenAIChat(
+        Endpoint(
+            model=config.teacher,
+            base_url=base_url,
+            api_key_env=config.api_key_env,
+            timeout_s=config.request_timeout,
+            retries=config.retries,
+            revision=config.teacher_revision,
+        )
     )
-    return OpenAIChat(endpoint)
 
 
 def _open_simulated(config: CollectConfig) -> ChatModel:
