@@ -132,3 +132,15 @@ def _short_id(name: str, length: int) -> str:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "replace")).digest()
     return "".join(_DIGITS[byte % len(_DIGITS)] for byte in digest[:length])
+
+
+def template_record(message: Message) -> JsonObject:
+    """A message as chat templates expect it: what is absent has no key, as some ask for the key alone."""
+    optional: JsonObject = {
+        "reasoning_content": message.reasoning_content,
+        "tool_calls": list(message.tool_calls) if message.tool_calls else None,
+        "tool_call_id": message.tool_call_id,
+    }
+    return {"role": message.role, "content": message.content} | {
+        key: value for key, value in optional.items() if value is not None
+    }

@@ -21,8 +21,8 @@ from transformers import (
 )
 
 from ..errors import ConfigError, Problem
-from ..schema import JsonObject, Message
 from .families import CallFormat
+from .fitting import template_record
 from .local_batch import Line, LineSampler, LineStop
 from .model import ChatRequest, ChatUnavailableError, Completion, ContextLengthError
 from .model_files import ModelFiles
@@ -114,7 +114,7 @@ class LocalModel:
     def _prompt(self, request: ChatRequest) -> str:
         switch = {} if request.sampling.thinking is None else {"enable_thinking": request.sampling.thinking}
         return self._tokenizer.apply_chat_template(
-            [_record(message) for message in request.messages],
+            [template_record(message) for message in request.messages],
             tools=list(request.tools) or None,
             add_generation_prompt=True,
             tokenize=False,
@@ -188,18 +188,6 @@ class LocalModel:
 
 
 _MARKS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[ARGS]", "<|python_tag|>")
-
-
-def _record(message: Message) -> JsonObject:
-    """A message as chat templates expect it: what is absent has no key, as some ask for the key alone."""
-    optional: JsonObject = {
-        "reasoning_content": message.reasoning_content,
-        "tool_calls": list(message.tool_calls) if message.tool_calls else None,
-        "tool_call_id": message.tool_call_id,
-    }
-    return {"role": message.role, "content": message.content} | {
-        key: value for key, value in optional.items() if value is not None
-    }
 
 
 def _end_tokens(tokenizer: Any, generation: GenerationConfig) -> set[int]:

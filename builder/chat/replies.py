@@ -20,7 +20,6 @@ _THINK_END = "</think>"
 _THINK = "<think>"
 _HERMES = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _LLAMA = re.compile(r"\A\s*(?:<\|python_tag\|>)?\s*(\{.*)\Z", re.DOTALL)
-_MISTRAL = re.compile(r"\[TOOL_CALLS\](.*)\Z", re.DOTALL)
 _MISTRAL_NAMED = re.compile(r"\s*([\w.-]+)(?:\[ARGS\])?(\{.*)", re.DOTALL)  # `name{...}`, since 2025
 
 
@@ -34,7 +33,7 @@ def read_text(text: str, call_format: CallFormat | None, *, thinking: bool = Fal
 def _split_thinking(text: str, *, thinking: bool) -> tuple[str, str]:
     """Reasoning and the rest. Thinking that never ends is all reasoning: the reply was cut within it."""
     opened = text.lstrip().startswith(_THINK)
-    if not opened and not thinking:
+    if not (opened or thinking or _THINK_END in text):
         return "", text
     inside, _, rest = text.lstrip().removeprefix(_THINK).partition(_THINK_END)
     return inside.strip(), rest
@@ -54,10 +53,8 @@ def _llama(text: str) -> tuple[str, tuple[JsonObject, ...]]:
 
 
 def _mistral(text: str) -> tuple[str, tuple[JsonObject, ...]]:
-    match = _MISTRAL.search(text)
-    if match is None:
-        return text, ()
-    return text[: match.start()], _mistral_calls(match[1])
+    said, *pieces = text.split("[TOOL_CALLS]")
+    return said, tuple(call for piece in pieces for call in _mistral_calls(piece))
 
 
 def _mistral_calls(text: str) -> tuple[JsonObject, ...]:
