@@ -2,10 +2,10 @@
 
     python benchmarks/local_generation.py [--size tiny|100m|600m] [--device auto] [--batches 1 2 4 8]
 
-The model goes through the same code as `trajset collect --teacher FOLDER` (chat template, left-padded batch, own
-sampling, stops), which is told to write --new tokens after a prompt of about --prompt tokens. Random weights cost
-what trained ones cost. bfloat16 on CUDA, float32 elsewhere. `first` is the time to the first token (the prompt
-alone), taken from a run of one token.
+The model goes through the same code as `trajset collect --teacher FOLDER` (chat template, left-padded batch,
+own sampling, stops) and is told to write --new tokens after a prompt of about --prompt tokens. Random weights
+cost what trained ones cost. bfloat16 on CUDA, float32 elsewhere. `first` is the time to the first token (the
+prompt alone), taken from a run of one token.
 """
 
 import argparse
@@ -28,6 +28,7 @@ SIZES = {  # hidden, feed-forward, layers, heads, key-value heads, vocabulary
     "100m": (512, 1536, 8, 8, 4, 151_936),
     "600m": (1024, 3072, 28, 16, 8, 151_936),  # that of Qwen3-0.6B
 }
+PAD, END = "<|endoftext|>", "<|im_end|>"
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "<|im_start|>assistant\n"
@@ -42,11 +43,11 @@ def make_model(folder: Path, size: str) -> int:
     tokens = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
     tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokens.decoder = decoders.ByteLevel()
-    tokens.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    tokens.add_special_tokens([PAD, "<|im_start|>", END])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=tokens,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
+        eos_token=END,
+        pad_token=PAD,
         chat_template=TEMPLATE,
     )
     config = Qwen3Config(
