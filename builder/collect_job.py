@@ -21,6 +21,7 @@ class CollectJob:
     """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once.
 
     `outage_s` is how long a run that has worked waits for a server that is away; `watch` hears how it goes.
+    `fitted_to` names the model family into whose form messages are put, where they are.
     """
 
     questions: tuple[Question, ...]
@@ -32,6 +33,7 @@ class CollectJob:
     resume: bool = False
     outage_s: float = 0.0
     watch: Watch = field(default_factory=Watch)
+    fitted_to: str | None = None
 
     @property
     def total(self) -> int:
@@ -42,7 +44,7 @@ class CollectJob:
 def settings_of(job: CollectJob) -> Settings:
     """All that decides what the rows will be. Addresses, patience and concurrency are not among it."""
     agent, limits, sampling = job.agent, job.agent.limits, job.agent.sampling
-    own: dict[str, str | int | float | None] = {
+    settings: Settings = {
         "questions": content_hash(job.questions),
         "samples": job.samples,
         "seed": job.seed,
@@ -60,12 +62,24 @@ def settings_of(job: CollectJob) -> Settings:
         "retriever": agent.retriever.name,
         "corpus": agent.retriever.corpus,
     }
-    return own | ({"summariser": agent.summariser.name} if agent.summariser else {})
+    return {**settings, **_set_settings(job)}
+
+
+def _set_settings(job: CollectJob) -> Settings:
+    """Settings that are there only when set, so that runs without them keep their ids."""
+    agent = job.agent
+    optional = {
+        "thinking": agent.sampling.thinking,
+        "fitted_to": job.fitted_to,
+        "summariser": agent.summariser.name if agent.summariser else None,
+    }
+    return {key: value for key, value in optional.items() if value is not None}
 
 
 def origin_of(job: CollectJob) -> Origin:
     """What the job's rows have in common. The run's id is the hash of its settings."""
     settings, agent = settings_of(job), job.agent
+    in_row_id = (*_IN_ROW_ID, *_set_settings(job))
     return Origin(
         run_id=content_hash(settings),
         teacher=agent.model.name,
@@ -76,7 +90,7 @@ def origin_of(job: CollectJob) -> Origin:
         top_p=agent.sampling.top_p,
         retriever=agent.search_name,
         corpus=agent.retriever.corpus,
-        settings=tuple((key, settings[key]) for key in _IN_ROW_ID),
+        settings=tuple((key, settings[key]) for key in in_row_id),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from .chat.model import Sampling
+from .chat.choice import family_of, grammar_of, is_local, sampling_of, settled
 from .chat.opening import open_summariser, open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
@@ -33,7 +33,7 @@ def run_collect(
         ServiceError: a server refuses for good, or nothing but failures came back; the journal stays.
         StorageError: the disk refuses; what was committed to the journal stays.
     """
-    return run_in_loop(_collect(config, report, notices or Notices()))
+    return run_in_loop(_collect(settled(config), report, notices or Notices()))
 
 
 async def _collect(config: CollectConfig, report: Report | None, notices: Notices) -> Collected:
@@ -68,20 +68,24 @@ def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJo
     Raises:
         InputError: a file or a setting is wrong.
     """
+    config = settled(config)
+    family = family_of(config)
+    at_once = config.local.batch_size if is_local(config) else config.concurrency
     return CollectJob(
         questions=tuple(load_questions(config.questions, config.limit, config.seed)),
         agent=open_agent(config, notices),
         out=config.out,
         samples=config.samples,
         seed=config.seed,
-        concurrency=config.concurrency,
+        concurrency=min(config.concurrency, at_once),
         resume=config.resume,
+        fitted_to=None if family is None or family.fits_messages else family.name,
         outage_s=config.patience.outage,
     )
 
 
 def open_agent(config: CollectConfig, notices: Notices | None = None) -> Agent:
-    """The model, the search engine, the prompt and the limits of a config.
+    """The model, the search engine, the prompt and the limits of a settled config.
 
     Raises:
         InputError: the index, the world, the URL or the prompt's name is wrong.
@@ -90,8 +94,8 @@ def open_agent(config: CollectConfig, notices: Notices | None = None) -> Agent:
     return Agent(
         model=teacher,
         retriever=open_retriever(config),
-        prompt=load_prompt(config.policy, config.grammar, force_answer=config.last_turn.force_answer),
-        sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens),
+        prompt=load_prompt(config.policy, grammar_of(config), force_answer=config.last_turn.force_answer),
+        sampling=sampling_of(config),
         limits=Limits(config.max_turns, config.max_total_tokens, config.timeout, config.request_timeout),
         k=config.k,
         summariser=open_summariser(config, teacher),

@@ -15,12 +15,13 @@ import tomli_w
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from .agent_config import LastTurnConfig, LocalConfig, SummariserConfig, TalkConfig
 from .option_types import WHOLE as WHOLE
 from .option_types import Count as Count
-from .option_types import Flag, Positive, Seed, Share
+from .option_types import Flag, Heat, Mass, Positive, Seed, Share
 from .option_types import Seconds as Seconds
-from .vllm_config import NO_WISHES, VllmConfig
-from .watch_config import UNTRACKED, WatchConfig
+from .vllm_config import VllmConfig
+from .watch_config import WatchConfig
 
 TranscriptFormat = Literal[
     "auto",
@@ -83,9 +84,10 @@ def _last_part(place: str) -> str:
 
 
 def _public_model(teacher: str) -> str:
-    """A model's name; of a folder its last part. A relative one without a dot reads like a Hub model."""
+    """A model's name; of a folder its last part."""
     kind, colon, model = teacher.rpartition("vllm:")
-    return f"{kind}{colon}{Path(model).name}" if model.startswith(("/", ".", "~")) else teacher
+    is_folder = model.startswith(("/", ".", "~")) or Path(model).is_dir()
+    return f"{kind}{colon}{Path(model).name}" if is_folder else teacher
 
 
 def _toml(value: Any) -> Any:
@@ -189,34 +191,6 @@ class IndexConfig:
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class SummariserConfig:
-    """A second model that condenses the passages of every search. It samples like the teacher."""
-
-    summariser: str | None = None
-    """Model that condenses the passages of a search to 1-3 sentences, which the teacher reads instead; `same`
-    is the teacher itself."""
-    summariser_revision: str | None = None
-    """What pins the summariser further."""
-    summariser_base_url: str | None = None
-    """Root of its OpenAI-compatible server; without it the teacher's."""
-    summariser_api_key_env: str | None = None
-    """Environment variable that holds its API key; without it the teacher's."""
-    summariser_max_tokens: Positive = 2048
-    """Most tokens of a summary, its thinking included."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class LastTurnConfig:
-    """What happens when the turns run out."""
-
-    force_answer: Annotated[bool, Parameter(negative="--no-force-answer")] = False
-    """On the last turn tell the model to answer now and forbid it to search; else a search there ends the
-    rollout without an answer."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
 class CollectConfig:
     """Settings of `trajset collect`."""
 
@@ -227,12 +201,13 @@ class CollectConfig:
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
-    """Model name at the chat server; `vllm:MODEL` starts a vLLM server for a Hub model
-    (`vllm:REPO[@REVISION]`) or a local folder; `simulated` is the demo world's teacher."""
+    """Model name at the chat server of `--base-url`; without one a folder or a Hub model that runs in this
+    process; `vllm:MODEL` starts a vLLM server for a folder or a Hub model (`vllm:REPO[@REVISION]`);
+    `simulated` is the demo world's teacher."""
     teacher_revision: str | None = None
     """What pins the teacher further (a commit, a quantisation); goes into the rows and their ids."""
     base_url: tuple[str, ...] = ()
-    """Root of the OpenAI-compatible server, http://127.0.0.1:8000/v1 by default. Given several times, for
+    """Root of the OpenAI-compatible server, such as http://127.0.0.1:8000/v1. Given several times, for
     several servers of the same model: each request goes to the one with the least to do."""
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the API key (never the key itself)."""
@@ -240,20 +215,22 @@ class CollectConfig:
     """Folder of the demo world, for `--teacher simulated`."""
     policy: Literal["always_search", "adaptive"] = "always_search"
     """Search policy of the system prompt."""
-    grammar: Literal["tools", "tags"] = "tools"
-    """`tools`: native tool calls; `tags`: `<search>`, `<information>`, `<answer>` in the text."""
+    grammar: Literal["auto", "tools", "tags"] = "auto"
+    """`tools`: native tool calls; `tags`: `<search>`, `<information>`, `<answer>` in the text; `auto`: the
+    model family's, `tools` for an unknown one behind a server."""
     k: Positive = 5
     """Passages shown per search."""
     samples: Positive = 1
     """Trajectories per question."""
     limit: Positive | None = None
     """Take only that many questions (a sample drawn with the seed)."""
-    temperature: Annotated[float, Parameter(validator=Number(gte=0, lte=2))] = 0.6
-    """Sampling temperature."""
-    top_p: Share = 0.95
-    """Nucleus sampling mass."""
-    top_k: int | None = 20
-    """Sample among the top k tokens only, where a server takes it (vLLM); `none` sends nothing of it."""
+    temperature: Heat = "auto"
+    """Sampling temperature; `auto`: the model family's, 0.6 for an unknown one."""
+    top_p: Mass = "auto"
+    """Nucleus sampling mass; `auto`: the model family's, 0.95 for an unknown one."""
+    top_k: int | Literal["auto"] | None = "auto"
+    """Sample among the top k tokens only, where a server takes it (vLLM); `none` sends nothing of it; `auto`:
+    the model family's, 20 for an unknown one."""
     max_tokens: Positive = 2048
     """Most tokens a model turn may have."""
     max_turns: Positive = 6
@@ -275,11 +252,13 @@ class CollectConfig:
     """Go on with the run in `--out`: nothing is repeated, broken rollouts are tried again."""
     partial: Flag = False
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
-    vllm: VllmConfig = NO_WISHES
-    watch: WatchConfig = UNTRACKED
+    vllm: VllmConfig = VllmConfig()
+    watch: WatchConfig = WatchConfig()
     knobs: TeacherKnobs = TeacherKnobs()
     summaries: SummariserConfig = SummariserConfig()
     last_turn: LastTurnConfig = LastTurnConfig()
+    talk: TalkConfig = TalkConfig()
+    local: LocalConfig = LocalConfig()
 
 
 @Parameter(name="*")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
@@ -25,3 +25,13 @@ Seed = Annotated[int, WHOLE, Parameter(validator=Number(gte=-(2**63), lt=2**63))
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 Flag = Annotated[bool, Parameter(negative="")]
+
+
+def _unless_auto(check: Number) -> Callable[[Any, Any], None]:
+    """The check, of numbers alone: cyclopts' own takes a text for a list of texts without end."""
+    return lambda kind, value: None if value == "auto" else check(kind, value)
+
+
+Heat = Annotated[float | Literal["auto"], Parameter(validator=_unless_auto(Number(gte=0, lte=2)))]
+Mass = Annotated[float | Literal["auto"], Parameter(validator=_unless_auto(Number(gte=0, lte=1)))]
+"""`auto` in both: the model family's."""

@@ -35,6 +35,3 @@ class VllmConfig:
     """Longest wait until the server answers, in seconds; a large model is downloaded and loaded meanwhile."""
     vllm_restarts: Count = 5
     """How often in a row a server that died is started again; one that was up for ten minutes counts anew."""
-
-
-NO_WISHES = VllmConfig()

@@ -23,6 +23,3 @@ class WatchConfig:
     """The tracker's project."""
     track_every: Seconds = 30.0
     """Seconds between two points of the tracker's curves."""
-
-
-UNTRACKED = WatchConfig()

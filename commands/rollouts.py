@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..builder.chat.choice import grammar_of, settled
 from ..builder.collect import Collected
 from ..builder.collect_progress import shown_progress
 from ..builder.collect_run import run_collect
@@ -37,6 +38,7 @@ def collect_dataset(config: CollectConfig, console: Console) -> None:
     """
     if not (config.out / FILE_NAME).is_file():
         refuse_dataset(config.out)
+    config = settled(config)
     with shown_progress(STDERR) as (report, notices):
         done = run_collect(config, report, notices)
     if _holds(config.out, done):
@@ -89,7 +91,7 @@ def write_collected(config: CollectConfig, done: Collected) -> Manifest:
 
 def _prompts(config: CollectConfig) -> dict[str, str]:
     """The texts that the models were told, by name."""
-    prompt = load_prompt(config.policy, config.grammar, force_answer=config.last_turn.force_answer)
+    prompt = load_prompt(config.policy, grammar_of(config), force_answer=config.last_turn.force_answer)
     told = {prompt.id: prompt.published}
     if config.summaries.summariser is None:
         return told

@@ -33,12 +33,16 @@ class ContextLengthError(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a turn is sampled; `max_tokens` is per turn. None leaves the choice to the server."""
+    """How a turn is sampled; `max_tokens` is per turn. None leaves the choice to the server.
+
+    `thinking` is told to chat templates that have the switch `enable_thinking`.
+    """
 
     temperature: float = 0.6
     top_p: float = 0.95
     top_k: int | None = 20
     max_tokens: int = 2048
+    thinking: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class ChatRequest:
     `response_schema` is a JSON schema that the reply's text has to fit (its `title` names it);
     `reasoning_effort` is sent where it is given, to models that know it. `may_call` False forbids tool calls
     in this reply; the tools stay in the request, so that the prompt before it stays the same.
+    `reasoning_effort` is sent where it is given, to models that know it. `token_ids` asks for the ids of
+    prompt and reply, which vLLM and local models can give.
     """
 
     messages: tuple[Message, ...]
@@ -59,17 +65,23 @@ class ChatRequest:
     reasoning_effort: str | None = None
     dialect: Dialect = "common"
     may_call: bool = True
+    token_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One assistant message with its price: tokens as the server counts them, seconds of wall time."""
+    """One assistant message with its price: tokens as the server counts them, seconds of wall time.
+
+    `prompt_token_ids` and `token_ids` are there when they were asked for and the server gives them.
+    """
 
     message: Message
     finish_reason: FinishReason
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     latency_s: float = 0.0
+    prompt_token_ids: tuple[int, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
 
 
 class ChatModel(Protocol):

@@ -12,32 +12,43 @@ from ..summarise import ChatSummariser, Summariser
 from ..world.files import load_world
 from ..world.teacher import SimulatedTeacher
 from .balanced import Backend, BalancedChat
-from .model import ChatModel, Sampling
+from .choice import SIMULATED, family_of, grammar_of, sampling_of
+from .families import family_of_model
+from .fitting import fitted
+from .model import ChatModel
 from .openai_client import Endpoint, OpenAIChat
+from .token_log import FILE_NAME, TokenLog
 from .vllm_chat import VllmChat
 from .vllm_command import PREFIX, served, server_command, server_environment
 from .vllm_server import Launch, VllmServer
 
-SIMULATED = "simulated"
-DEFAULT_URL = "http://127.0.0.1:8000/v1"
 _SHARED_RETRIES = 1
 """Retries at one of several servers, before another one is asked."""
 
 
 def open_teacher(config: CollectConfig, notices: Notices | None = None) -> ChatModel:
-    """The teacher that a config names.
+    """The teacher that a settled config names.
 
     Raises:
         InputError: the world, the URL or the model is wrong, or an option that the teacher needs is missing.
+        MissingExtraError: the model would run in this process, which lacks the libraries.
     """
+    teacher = fitted(_open(config, notices or Notices()), family_of(config))
+    return TokenLog(teacher, config.out / FILE_NAME) if config.talk.token_ids else teacher
+
+
+def _open(config: CollectConfig, notices: Notices) -> ChatModel:
     if config.teacher == SIMULATED:
         return _open_simulated(config)
     if config.teacher.startswith(PREFIX):
-        return _open_vllm(config, notices or Notices())
-    urls = config.base_url or (DEFAULT_URL,)
-    if len(urls) == 1:
-        return OpenAIChat(_endpoint(config, urls[0]))
-    return _open_several(config, urls, notices or Notices())
+        return _open_vllm(config, notices)
+    if len(config.base_url) > 1:
+        return _open_several(config, config.base_url, notices)
+    if config.base_url:
+        return OpenAIChat(_endpoint(config, config.base_url[0]))
+    from .local import open_local
+
+    return open_local(config)
 
 
 def _endpoint(config: CollectConfig, url: str) -> Endpoint:
@@ -69,7 +80,7 @@ def _open_vllm(config: CollectConfig, notices: Notices) -> ChatModel:
         raise ConfigError(str(Problem("base_url", f"must not be given for --teacher {PREFIX}", given, fix)))
     model, options = served(config.teacher), config.vllm
     launch = Launch(
-        command=server_command(model, config.grammar, options),
+        command=server_command(model, grammar_of(config), family_of(config), options),
         environment=server_environment(config.api_key_env),
         model=model.name,
         folder=config.out,
@@ -100,23 +111,28 @@ def open_summariser(config: CollectConfig, teacher: ChatModel) -> Summariser | N
     wanted = config.summaries
     if wanted.summariser is None:
         return None
-    sampling = Sampling(config.temperature, config.top_p, config.top_k, wanted.summariser_max_tokens)
+    sampling = dataclasses.replace(sampling_of(config), max_tokens=wanted.summariser_max_tokens)
     if wanted.summariser == SAME:
         if config.teacher == SIMULATED:
             fix = "Name a model at a chat server, or leave it out."
             rule = f"must be a model that can summarise, which --teacher {SIMULATED} cannot"
             raise ConfigError(str(Problem("summariser", rule, SAME, fix)))
         return ChatSummariser(teacher, sampling, shared=True)
+    if not (wanted.summariser_base_url or config.base_url):
+        fix = "Name its server, such as http://127.0.0.1:8000/v1; or `--summariser same` for the teacher."
+        rule = "must be given where the teacher is at no server"
+        raise ConfigError(str(Problem("summariser_base_url", rule, None, fix)))
     endpoint = Endpoint(
         model=wanted.summariser,
-        base_url=wanted.summariser_base_url or (*config.base_url, DEFAULT_URL)[0],
+        base_url=wanted.summariser_base_url or config.base_url[0],
         api_key_env=wanted.summariser_api_key_env or config.api_key_env,
         timeout_s=config.request_timeout,
         retries=config.retries,
         revision=wanted.summariser_revision,
         option="summariser",
     )
-    return ChatSummariser(OpenAIChat(endpoint), sampling)
+    model = fitted(OpenAIChat(endpoint), family_of_model(wanted.summariser))
+    return ChatSummariser(model, dataclasses.replace(sampling, thinking=None))
 
 
 def _open_simulated(config: CollectConfig) -> ChatModel:

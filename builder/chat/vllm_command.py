@@ -17,36 +17,13 @@ from pathlib import Path
 from ..errors import ConfigError, Problem
 from ..schema import Grammar
 from ..vllm_config import VllmConfig
+from .families import Family
 
 PREFIX = "vllm:"
 PYTHON = "TRAJSET_VLLM_PYTHON"
 _MODULE = ("-m", "vllm.entrypoints.openai.api_server")
 _SECRET = ("--api-key", "--hf-token")  # they would stand in config.toml
 _AUTO, _NONE = "auto", "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Parsers:
-    """vLLM's names for the parsers of a model family; None: it has none."""
-
-    tool: str | None = None
-    reasoning: str | None = None
-
-
-_PARSERS = (
-    (r"qwen3-.*(instruct|coder)", Parsers("hermes")),
-    (r"qwen3", Parsers("hermes", "qwen3")),
-    (r"qwen-?2", Parsers("hermes")),
-    (r"llama-?3\.[123]", Parsers("llama3_json")),
-    (r"mistral|ministral", Parsers("mistral")),
-)
-
-
-def parsers_for(model: str) -> Parsers:
-    """The parsers of a model, told from its name; none for an unknown family."""
-    name = model.rsplit("/", 1)[-1]
-    known = (found for pattern, found in _PARSERS if re.search(pattern, name, re.IGNORECASE))
-    return next(known, Parsers())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +52,9 @@ def served(teacher: str) -> Served:
     return Served(repo, repo, revision or None)
 
 
-def server_command(model: Served, grammar: Grammar, config: VllmConfig) -> tuple[str, ...]:
+def server_command(
+    model: Served, grammar: Grammar, family: Family | None, config: VllmConfig
+) -> tuple[str, ...]:
     """The command, all but the port.
 
     Raises:
@@ -89,7 +68,7 @@ def server_command(model: Served, grammar: Grammar, config: VllmConfig) -> tuple
         *("--data-parallel-size", str(config.data_parallel)),
         "--disable-uvicorn-access-log",  # a line for every request, in a log that is kept
         *pinned,
-        *_parsing(model, grammar, config),
+        *_parsing(model, grammar, family, config),
         *_further(config.vllm_args),
     )
 
@@ -115,10 +94,9 @@ def _program(model: str, config: VllmConfig) -> tuple[str, ...]:
     return (command, "serve", model)
 
 
-def _parsing(model: Served, grammar: Grammar, config: VllmConfig) -> tuple[str, ...]:
-    family = parsers_for(model.name)
-    tool = _chosen(config.tool_parser, family.tool)
-    reasoning = _chosen(config.reasoning_parser, family.reasoning)
+def _parsing(model: Served, grammar: Grammar, family: Family | None, config: VllmConfig) -> tuple[str, ...]:
+    tool = _chosen(config.tool_parser, family.tool_parser if family else None)
+    reasoning = _chosen(config.reasoning_parser, family.reasoning_parser if family else None)
     if grammar == "tools" and tool is None:
         fix = "Name one with --tool-parser, or collect with --grammar tags, which needs none."
         raise ConfigError(str(Problem("tool_parser", "must be known for --grammar tools", model.name, fix)))

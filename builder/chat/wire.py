@@ -38,6 +38,7 @@ class _Message(BaseModel):
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
+    token_ids: tuple[int, ...] | None = None
 
 
 class _Usage(BaseModel):
@@ -48,6 +49,7 @@ class _Usage(BaseModel):
 class _Reply(BaseModel):
     choices: list[_Choice] = Field(min_length=1)
     usage: _Usage | None = None
+    prompt_token_ids: tuple[int, ...] | None = None
 
 
 class _Metered(BaseModel):
@@ -70,6 +72,8 @@ def write_request(model: str, request: ChatRequest) -> bytes:
         "stop": request.stop,
         "response_format": _write_format(request.response_schema),
         "reasoning_effort": request.reasoning_effort,
+        "chat_template_kwargs": _write_template(request.sampling.thinking),
+        "return_token_ids": request.token_ids,
     }
     body |= {key: value for key, value in optional.items() if value}
     try:
@@ -89,6 +93,11 @@ def _write_sampling(request: ChatRequest) -> JsonObject:
         "seed": request.seed,
     }
     return fields | ({"top_k": sampling.top_k} if sampling.top_k else {})
+
+
+def _write_template(thinking: bool | None) -> JsonObject | None:
+    """The switch of chat templates that have it, as vLLM and SGLang take it."""
+    return None if thinking is None else {"enable_thinking": thinking}
 
 
 def _write_format(schema: JsonObject | None) -> JsonObject | None:
@@ -127,9 +136,16 @@ def read_reply(body: bytes) -> Completion:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "reply"
         raise ValueError(f"{place}: {first['msg']}") from None
-    message, usage = _read_message(reply.choices[0].message), reply.usage or _Usage()
-    finish = _finish(reply.choices[0].finish_reason, message)
-    return Completion(message, finish, usage.prompt_tokens, usage.completion_tokens)
+    choice, usage = reply.choices[0], reply.usage or _Usage()
+    message = _read_message(choice.message)
+    return Completion(
+        message,
+        _finish(choice.finish_reason, message),
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        prompt_token_ids=reply.prompt_token_ids,
+        token_ids=choice.token_ids,
+    )
 
 
 def read_usage(body: bytes) -> tuple[int | None, int | None]:

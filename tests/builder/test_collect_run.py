@@ -66,7 +66,7 @@ def test_partial_with_other_settings_is_refused(config, tmp_path):
 
 
 def test_a_run_that_breaks_leaves_its_config(config, tmp_path):
-    server_less = replace(config, out=tmp_path, teacher="x", base_url="http://127.0.0.1:9/v1", retries=0)
+    server_less = replace(config, out=tmp_path, teacher="x", base_url=("http://127.0.0.1:9/v1",), retries=0)
     with pytest.raises(ChatServerError):
         run_collect(server_less)
     assert 'teacher = "x"' in (tmp_path / "config.toml").read_text()
@@ -84,7 +84,7 @@ def test_a_chat_server_answers(config, tmp_path, policy):
         return says("<answer>Oslo</answer>") if searched else calls('{"query": "a town"}')
 
     with ChatServer(answer, models=("teacher",)) as server:
-        asked = replace(config, out=tmp_path, teacher="teacher", base_url=server.url, policy=policy)
+        asked = replace(config, out=tmp_path, teacher="teacher", base_url=(server.url,), policy=policy)
         rows = list(run_collect(asked).rows())
     assert {row.outcome.stop_reason for row in rows} == {StopReason.ANSWERED}
     assert {row.search_use.n_searches for row in rows} == {1}
@@ -105,7 +105,9 @@ def search_read_answer(request: Json):
 @pytest.mark.parametrize(("summariser", "reader"), [("same", "teacher"), ("reader", "reader")])
 def test_a_summariser_reads_for_the_teacher(config, tmp_path, summariser, reader):
     with ChatServer(search_read_answer, models=("teacher", "reader")) as server:
-        asked = replace(config, out=tmp_path, teacher="teacher", base_url=server.url, max_tokens=99, limit=3)
+        asked = replace(
+            config, out=tmp_path, teacher="teacher", base_url=(server.url,), max_tokens=99, limit=3
+        )
         asked = replace(asked, summaries=SummariserConfig(summariser, summariser_max_tokens=77))
         rows = list(run_collect(asked).rows())
     assert len(rows) == 3
@@ -128,7 +130,7 @@ def test_a_summariser_reads_for_the_teacher(config, tmp_path, summariser, reader
 
 def test_a_summariser_is_a_setting_that_resume_holds_on_to(config, tmp_path):
     with ChatServer(search_read_answer, models=("teacher",)) as server:
-        plain = replace(config, out=tmp_path, teacher="teacher", base_url=server.url, limit=1)
+        plain = replace(config, out=tmp_path, teacher="teacher", base_url=(server.url,), limit=1)
         ids = {row.id for row in run_collect(plain).rows()}
         summed = replace(plain, summaries=SummariserConfig("same"), resume=True)
         with pytest.raises(ConfigError, match="summariser"):

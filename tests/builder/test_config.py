@@ -13,7 +13,7 @@ COLLECT = CollectConfig(
     index=Path("/home/me/secret/index"),
     out=Path("/home/me/secret/out"),
     teacher="Qwen/Qwen3-32B",
-    base_url="http://gpu-7.internal:8000/v1",
+    base_url=("http://gpu-7.internal:8000/v1",),
     world=Path("/home/me/secret/world"),
 )
 

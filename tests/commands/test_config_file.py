@@ -20,7 +20,11 @@ def test_a_saved_config_runs_again(world: Path, tmp_path: Path, launch):
     assert launch("collect", "--config", file) == 0
     again = tmp_path / "again"
     assert launch("collect", "--config", out / "config.toml", "--out", again) == 0
-    assert (again / "config.toml").read_text("utf-8") == file.read_text("utf-8").replace("/out", "/again")
+    settled = (out / "config.toml").read_text("utf-8")
+    assert (again / "config.toml").read_text("utf-8") == settled.replace("/out", "/again")
+    assert 'top-k = "none"' in settled
+    assert "temperature = 0.6" in settled
+    assert "auto" not in settled.replace('thinking = "auto"', "").replace('device = "auto"', "")
 
 
 @pytest.mark.parametrize(

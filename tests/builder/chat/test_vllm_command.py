@@ -4,10 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from trajset.builder.chat.families import family_named, family_of_model
 from trajset.builder.chat.vllm_command import (
-    Parsers,
     Served,
-    parsers_for,
     served,
     server_command,
     server_environment,
@@ -16,22 +15,26 @@ from trajset.builder.errors import ConfigError
 from trajset.builder.vllm_config import VllmConfig
 
 PYTHON = VllmConfig(vllm_python=Path(sys.executable))
+QWEN3 = family_named("qwen3")
 QWEN = Served("Qwen/Qwen3-32B", "Qwen/Qwen3-32B")
 
 
 @pytest.mark.parametrize(
     ("model", "parsers"),
     [
-        ("Qwen/Qwen3-32B", Parsers("hermes", "qwen3")),
-        ("Qwen/Qwen3-4B-Instruct-2507", Parsers("hermes")),
-        ("Qwen/Qwen2.5-7B-Instruct", Parsers("hermes")),
-        ("meta-llama/Llama-3.2-3B-Instruct", Parsers("llama3_json")),
-        ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", Parsers("mistral")),
-        ("google/gemma-2-9b-it", Parsers()),
+        ("Qwen/Qwen3-32B", "--tool-call-parser hermes --reasoning-parser qwen3"),
+        ("Qwen/Qwen3-4B-Instruct-2507", "--tool-call-parser hermes"),
+        ("Qwen/Qwen2.5-7B-Instruct", "--tool-call-parser hermes"),
+        ("meta-llama/Llama-3.2-3B-Instruct", "--tool-call-parser llama3_json"),
+        ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", "--tool-call-parser mistral"),
+        ("google/gemma-2-9b-it", "--disable-uvicorn-access-log"),
     ],
 )
-def test_a_family_has_its_parsers(model: str, parsers: Parsers) -> None:
-    assert parsers_for(model) == parsers
+def test_a_family_has_its_parsers(model: str, parsers: str) -> None:
+    family = family_of_model(model)
+    assert family is not None
+    command = server_command(served(f"vllm:{model}"), family.grammar, family, PYTHON)
+    assert " ".join(command).endswith(parsers)
 
 
 def test_a_folder_is_called_by_its_last_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +46,7 @@ def test_a_folder_is_called_by_its_last_part(tmp_path: Path, monkeypatch: pytest
 
 def test_a_hub_model_may_be_pinned() -> None:
     assert served("vllm:Qwen/Qwen3-32B@abc123") == Served("Qwen/Qwen3-32B", "Qwen/Qwen3-32B", "abc123")
-    command = server_command(served("vllm:Qwen/Qwen3-32B@abc123"), "tags", PYTHON)
+    command = server_command(served("vllm:Qwen/Qwen3-32B@abc123"), "tags", QWEN3, PYTHON)
     assert command[command.index("--revision") + 1] == "abc123"
 
 
@@ -55,7 +58,7 @@ def test_what_is_no_model_is_refused(teacher: str) -> None:
 
 def test_the_command_holds_name_parsers_sizes_and_what_is_passed_on() -> None:
     options = VllmConfig(Path(sys.executable), tensor_parallel=4, vllm_args='--max-model-len 4096 --x "a b"')
-    command = server_command(QWEN, "tools", options)
+    command = server_command(QWEN, "tools", QWEN3, options)
     assert command[0] == sys.executable
     text = " ".join(command)
     assert "-m vllm.entrypoints.openai.api_server --model Qwen/Qwen3-32B" in text
@@ -73,33 +76,33 @@ def test_the_command_vllm_is_taken_where_no_python_is_named(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("TRAJSET_VLLM_PYTHON", raising=False)
-    assert server_command(QWEN, "tools", VllmConfig())[:3] == (str(program), "serve", "Qwen/Qwen3-32B")
+    assert server_command(QWEN, "tools", QWEN3, VllmConfig())[:3] == (str(program), "serve", "Qwen/Qwen3-32B")
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     with pytest.raises(ConfigError, match=r"--vllm-python or TRAJSET_VLLM_PYTHON"):
-        server_command(QWEN, "tools", VllmConfig())
+        server_command(QWEN, "tools", QWEN3, VllmConfig())
 
 
 def test_parsers_can_be_named_or_left_out() -> None:
     named = VllmConfig(Path(sys.executable), tool_parser="pythonic", reasoning_parser="none")
-    command = server_command(QWEN, "tools", named)
+    command = server_command(QWEN, "tools", QWEN3, named)
     assert "pythonic" in command
     assert "--reasoning-parser" not in command
-    plain = server_command(Served("x/unknown", "x/unknown"), "tags", PYTHON)
+    plain = server_command(Served("x/unknown", "x/unknown"), "tags", None, PYTHON)
     assert "--tool-call-parser" not in plain
     with pytest.raises(ConfigError, match="tool_parser: must be known for --grammar tools"):
-        server_command(Served("x/unknown", "x/unknown"), "tools", PYTHON)
+        server_command(Served("x/unknown", "x/unknown"), "tools", None, PYTHON)
 
 
 @pytest.mark.parametrize("words", ["--api-key sk-1", "--api_key=sk-1", "--hf-token sk-1", "--x 'sk-1"])
 def test_keys_and_open_quotes_are_refused_and_not_repeated(words: str) -> None:
     with pytest.raises(ConfigError, match="vllm_args") as caught:
-        server_command(QWEN, "tags", VllmConfig(Path(sys.executable), vllm_args=words))
+        server_command(QWEN, "tags", QWEN3, VllmConfig(Path(sys.executable), vllm_args=words))
     assert "sk-1" not in str(caught.value)
 
 
 def test_a_python_that_is_not_there_is_refused() -> None:
     with pytest.raises(ConfigError, match="vllm_python: must be a program"):
-        server_command(QWEN, "tags", VllmConfig(Path("/missing/python")))
+        server_command(QWEN, "tags", QWEN3, VllmConfig(Path("/missing/python")))
 
 
 def test_the_key_of_other_servers_is_kept_from_it() -> None:

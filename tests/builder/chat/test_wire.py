@@ -170,3 +170,29 @@ def test_the_reasoning_dialect_leaves_out_what_those_models_refuse():
 )
 def test_the_usage_of_an_unreadable_reply_is_read_where_it_is_there(body, tokens):
     assert read_usage(body) == tokens
+
+
+def test_the_thinking_switch_goes_to_the_chat_template_only_when_set():
+    assert request(thinking=False)["chat_template_kwargs"] == {"enable_thinking": False}
+    assert request(thinking=True)["chat_template_kwargs"] == {"enable_thinking": True}
+    assert "chat_template_kwargs" not in request()
+
+
+def test_token_ids_are_asked_for_and_read():
+    asked = ChatRequest((), (), Sampling(), 0, token_ids=True)
+    assert orjson.loads(write_request("teacher", asked))["return_token_ids"] is True
+    assert "return_token_ids" not in request()
+    choice = {"message": {"content": "a"}, "finish_reason": "stop", "token_ids": [5, 6]}
+    read = read_reply(orjson.dumps({"choices": [choice], "prompt_token_ids": [1, 2, 3]}))
+    assert (read.prompt_token_ids, read.token_ids) == ((1, 2, 3), (5, 6))
+    assert read_reply(completion(content="a")).token_ids is None
+
+
+def test_several_calls_in_a_turn_are_all_there_in_order():
+    functions = [{"name": "search", "arguments": f'{{"query": "{n}"}}'} for n in range(3)]
+    calls = [{"id": f"c{n}", "type": "function", "function": functions[n]} for n in range(3)]
+    found = read_reply(completion(content=None, tool_calls=calls))
+    assert found.finish_reason == "tool_calls"
+    assert [call["id"] for call in found.message.tool_calls or ()] == ["c0", "c1", "c2"]
+    queries = [call["function"]["arguments"]["query"] for call in found.message.tool_calls or ()]
+    assert queries == ["0", "1", "2"]
