@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,9 @@ from .scoring import score_answer, search_use
 
 DERIVED = tuple(name for kind in (Scores, SearchUse) for name in hints(kind) if name != "searches")
 """The columns that are derived; the record of the searches is what they are derived from."""
+
+_ROWS = 1000
+"""Rows held as Python objects at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +37,38 @@ class Rescored:
 
 def rescore(rows: Iterable[Row], progress: Callable[[int], None]) -> Rescored:
     """Derive the columns of all rows anew and compare; `progress` is told of every row."""
-    ids: list[str] = []
-    new: dict[str, list[Any]] = {name: [] for name in DERIVED}
     changed: Counter[str] = Counter()
     changed_rows = 0
-    for row in rows:
-        ids.append(row.id)
-        moved = [name for name, old, now in _derived(row, new) if old != now]
-        changed.update(moved)
-        changed_rows += bool(moved)
-        progress(1)
-    return Rescored(len(ids), _table(ids, new, changed), dict(changed), changed_rows)
+    groups = [_columns([])]
+    left = iter(rows)
+    while group := list(islice(left, _ROWS)):
+        derived = [_derived(row) for row in group]
+        for row, now in zip(group, derived, strict=True):
+            moved = [name for name, value in now.items() if value != _value(row, name)]
+            changed.update(moved)
+            changed_rows += bool(moved)
+            progress(1)
+        groups.append(_columns([{"id": row.id} | now for row, now in zip(group, derived, strict=True)]))
+    columns = pa.concat_tables(groups)
+    kept = columns.select(["id", *(name for name in DERIVED if name in changed)]) if changed else None
+    return Rescored(columns.num_rows, kept, dict(changed), changed_rows)
 
 
-def _derived(row: Row, new: dict[str, list[Any]]) -> list[tuple[str, Any, Any]]:
-    """Name, old and new value of every derived column; the new ones are put to the others."""
+def _derived(row: Row) -> dict[str, Any]:
+    """The derived columns by name, from what they are derived from."""
     scores = score_answer(row.outcome, row.question.gold_answers)
     use = search_use(row.conversation, row.search_use.searches, row.question)
-    found: list[tuple[str, Any, Any]] = []
-    for old, now in ((row.scores, scores), (row.search_use, use)):
-        for name in hints(type(old)):
-            if name != "searches":
-                found.append((name, getattr(old, name), getattr(now, name)))
-                new[name].append(getattr(now, name))
-    return found
+    return {name: getattr(scores if name in hints(Scores) else use, name) for name in DERIVED}
 
 
-def _table(ids: list[str], new: dict[str, list[Any]], changed: Counter[str]) -> pa.Table | None:
-    if not changed:
-        return None
-    arrays = {name: pa.array(new[name], ARROW_SCHEMA.field(name).type) for name in DERIVED if name in changed}
-    return pa.table({"id": pa.array(ids, pa.string())} | arrays)
+def _value(row: Row, name: str) -> Any:
+    return getattr(row.scores if name in hints(Scores) else row.search_use, name)
+
+
+def _columns(records: list[dict[str, Any]]) -> pa.Table:
+    """Records as a table: compact, so that a large dataset fits."""
+    names = ("id", *DERIVED)
+    arrays = {
+        name: pa.array([record[name] for record in records], ARROW_SCHEMA.field(name).type) for name in names
+    }
+    return pa.table(arrays)

@@ -80,7 +80,7 @@ def _show_replay(counts: ReplayCounts, console: Console) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Again:
-    """What searching again gave: sums, every call, and where it was searched then and now."""
+    """What searching again gave: sums, every call where a report is asked for, and where it was searched."""
 
     counts: AgainCounts
     calls: list[CallAgain]
@@ -101,7 +101,8 @@ def _search_again(dataset: LocalDataset, split: str, config: ReplayConfig, conso
     with counting("rows searched again") as progress:
         for row in search_again(rows, retriever, again.k):
             again.counts.add(row)
-            again.calls.extend(row.calls)
+            if config.out is not None:
+                again.calls.extend(row.calls)
             progress(1)
     _show_again(again, console)
     return again

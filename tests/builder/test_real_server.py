@@ -3,15 +3,17 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from trajset.builder.collect import Collected
 from trajset.builder.collect_run import run_collect
-from trajset.builder.config import CollectConfig, IndexConfig
+from trajset.builder.config import CollectConfig, IndexConfig, LastTurnConfig, SummariserConfig
 from trajset.builder.errors import ChatServerError
+from trajset.builder.replay import replay_rows
 from trajset.builder.retrieval.tantivy_index import build_index
-from trajset.builder.schema import Row, StopReason
+from trajset.builder.schema import REMINDER_NAME, Row, StopReason
 from vllm_server import serving
 
 pytestmark = pytest.mark.vllm
@@ -85,3 +87,25 @@ def test_a_context_too_small_for_the_question_is_not_the_models_fault(shared_dat
     reasons = Counter(row.outcome.stop_reason for row in rows_of(run_collect(full)))
     assert reasons[StopReason.TOKEN_LIMIT] > 0
     assert StopReason.INFRASTRUCTURE not in reasons
+
+
+@pytest.mark.parametrize("grammar", ["tools", "tags"])
+def test_a_summariser_and_a_forced_answer_on_one_server(shared_data, folder, url, tmp_path, grammar, capsys):
+    asked = config(shared_data, folder, url, out=tmp_path / "out", grammar=grammar, max_turns=2)
+    agent = {
+        "summaries": SummariserConfig("same", summariser_max_tokens=48),
+        "last_turn": LastTurnConfig(True),
+    }
+    rows = rows_of(run_collect(replace(asked, **agent)))
+    reasons = Counter(row.outcome.stop_reason for row in rows)
+    told = [row for row in rows if any(m.name == REMINDER_NAME for m in row.conversation.messages)]
+    records = [record for row in rows for record in row.search_use.searches if record["passage_ids"]]
+    with capsys.disabled():
+        sys.stdout.write(f"\n{grammar}: {dict(reasons)}, {len(told)} reminded, {len(records)} summaries\n")
+    assert StopReason.INFRASTRUCTURE not in reasons
+    assert all(record["summary"] and record["summary_completion_tokens"] for record in records)
+    assert not any(row.conversation.messages[-1].tool_calls for row in told)
+    assert [one.differences for one in replay_rows(rows)] == [()] * 20
+    if grammar == "tools":
+        assert told
+        assert records

@@ -4,16 +4,22 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_site import StubSite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trajset.builder.chat.model import ChatUnavailableError, Completion, ContextLengthError, Sampling
 from trajset.builder.chat.scripted import Reply, ScriptedChat
+from trajset.builder.dataset import Tables, write_dataset
 from trajset.builder.errors import RetrieverError
+from trajset.builder.hub import publish, pull
+from trajset.builder.manifest import MadeBy
 from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, render_turn
 from trajset.builder.recorded import passage_texts
+from trajset.builder.refs import DatasetRef
 from trajset.builder.replay import ReplayCounts, Replayed, replay_row, replay_rows
 from trajset.builder.retrieval.retriever import DictRetriever, FailedSearch
 from trajset.builder.rollout import Agent, Limits, rollout
@@ -229,3 +235,13 @@ def test_records_of_before_text_hashes_are_called_unknown():
     (record,) = row.search_use.searches
     old = {key: value for key, value in record.items() if key != "text_hashes"}
     assert again([changed(row, "search_use", searches=(old,))], HITS)["changes"] == {"unknown": 1}
+
+
+def test_a_published_dataset_replays_when_it_is_pulled(stub: StubSite, tmp_path: Path):
+    done = says(grammar="tools", answer="Ann Oslo")
+    row = made([says("director", "year", grammar="tools"), done], summariser=summariser(), forced=True)
+    write_dataset(tmp_path / "data", Tables([row]), MadeBy("test", row.provenance.created_at))
+    publish(tmp_path / "data", "tester/replay", "v1.0.0", site=stub.site)
+    pulled = pull(DatasetRef.parse("hf:tester/replay@v1.0.0"), tmp_path / "pulled", stub.site)
+    assert list(pulled.rows()) == [row]
+    assert list(replay_rows(pulled.rows())) == [Replayed(row.id)]

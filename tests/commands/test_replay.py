@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from chat_server import Answer, ChatServer, Json, calls, says
 from trajset.builder.amend import Amendment, amend
 from trajset.builder.dataset import LocalDataset, Tables, write_dataset
 from trajset.builder.manifest import MadeBy
@@ -43,6 +44,28 @@ def test_a_collected_dataset_replays(collected, tmp_path, launch, capsys):
     calls = pl.read_parquet(tmp_path / "report" / "calls.parquet")
     assert len(calls) == report["search"]["calls"] > 0
     assert len(pl.read_parquet(tmp_path / "report" / "differences.parquet")) == 0
+
+
+def test_a_summarised_dataset_keeps_its_prompts_and_replays(world, tmp_path, launch, capsys):
+    def answer(request: Json) -> Answer:
+        if request["messages"][0]["content"].startswith("You read search results"):
+            return says("Nothing helpful.")
+        searched = any(message["role"] == "tool" for message in request["messages"])
+        return says("<answer>Oslo</answer>") if searched else calls('{"query": "town"}')
+
+    out, index = tmp_path / "out", tmp_path / "index"
+    with ChatServer(answer, models=("m",)) as server:
+        asked = ("collect", "--questions", world / "questions.jsonl", "--index", index, "--out", out)
+        told = ("--teacher", "m", "--base-url", server.url, "--summariser", "same", "--force-answer")
+        assert launch(*asked, *told) == 0
+    prompts = LocalDataset.open(out).manifest.prompts
+    names = sorted(name.partition("@")[0] for name in prompts)
+    assert names == ["always_search/tools/forced", "summariser"]
+    assert any("[last turn]" in prompt.text for prompt in prompts.values())
+    assert server.url not in (out / "manifest.json").read_text("utf-8")
+    capsys.readouterr()
+    assert launch("replay", out, "--index", index) == 0
+    assert "4 searches made again, 5 passages each: 4 give the same passages" in said(capsys)
 
 
 def test_a_row_that_comes_out_otherwise_is_an_error(collected, tmp_path, launch, capsys):
