@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Protocol
 
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
-from .errors import StorageError
 from .interrupt import signals_to
 from .journal import FILE_NAME, Journal, Progress, Settings
 from .outage import Outage, Watch
@@ -167,16 +166,17 @@ class _Run:
         self._workers = [asyncio.create_task(self._work()) for _ in range(crew)]
         if not self._workers:
             return
-        tasks = [*self._workers, asyncio.create_task(self._end()), asyncio.create_task(self._keep_all())]
+        keeper = asyncio.create_task(self._keep_all())
+        tasks = [*self._workers, asyncio.create_task(self._end()), keeper]
         with signals_to(self._on_signal):
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             finally:
-                errors = await _dropped(tasks)
-                if not any(isinstance(error, StorageError) for error in errors):
+                await _drop(tasks)
+                if _error(keeper) is None:
                     self._keep_rest()
-        if errors:
-            raise errors[0]
+        for error in filter(None, map(_error, tasks)):
+            raise error
 
     async def _work(self) -> None:
         for task in self._todo:
@@ -258,9 +258,11 @@ class _Run:
         return row_id(task.question.question_id, self._origin, task.sample)
 
 
-async def _dropped(tasks: Sequence[asyncio.Task[None]]) -> list[BaseException]:
-    """End what still runs; the errors of what had failed."""
+async def _drop(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    return [error for task in tasks if not task.cancelled() and (error := task.exception())]
+
+
+def _error(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -75,7 +76,8 @@ class Transport:
         limit = timedelta(seconds=timeout_s)
         builder = ClientBuilder().user_agent("trajset").default_headers(headers).timeout(limit)
         builder = builder.connect_timeout(min(_CONNECT, limit)).pool_idle_timeout(_IDLE)
-        runtime_worker_threads(_THREADS)
+        with suppress(RuntimeError):  # another client in this process has chosen
+            runtime_worker_threads(_THREADS)
         builder = builder.runtime_multithreaded(enable=True)
         return cls(root.rstrip("/"), builder.build(), timeout_s)
 
