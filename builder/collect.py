@@ -20,7 +20,7 @@ from typing import Protocol
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
 from .interrupt import signals_to
 from .journal import FILE_NAME, Journal, Progress, Settings
-from .outage import Outage, Watch
+from .outage import Outage, OutageWatch
 from .rollout import rollout
 from .rows import build_row, row_id
 from .schema import Row, StopReason, Trajectory
@@ -153,7 +153,7 @@ class _Run:
         self._todo = (task for task in tasks_of(job) if self._id(task) not in done)
         self._left = job.total - len(done)
         clock = asyncio.get_running_loop().time
-        self._watch = Watch(job.outage_s, self._left, bool(done), clock)
+        self._watch = OutageWatch(job.outage_s, self._left, bool(done), clock)
         self._under_way = self._made = self._searches = 0
         self._reasons: Counter[StopReason] = Counter()
         self._workers: list[asyncio.Task[None]] = []

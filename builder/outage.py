@@ -31,7 +31,7 @@ class Outage:
 
 
 @dataclass(slots=True)
-class Watch:
+class OutageWatch:
     """Sees every rollout of a run in the order they end. `left` is how many the run has to make.
 
     `started_before`: an earlier run has worked, so that a few rollouts that always break are no outage.

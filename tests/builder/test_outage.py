@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from trajset.builder.errors import ChatServerError, RetrieverError
-from trajset.builder.outage import IN_A_ROW, Watch
+from trajset.builder.outage import IN_A_ROW, OutageWatch
 from trajset.builder.schema import Outcome, StopReason
 
 WORKED = Outcome("Oslo", StopReason.ANSWERED)
@@ -19,12 +19,12 @@ class Clock:
         return self.now
 
 
-def watch(limit_s: float = 60.0, left: int = 100, started_before: bool = False) -> tuple[Watch, Clock]:
+def watch(limit_s: float = 60.0, left: int = 100, started_before: bool = False) -> tuple[OutageWatch, Clock]:
     clock = Clock()
-    return Watch(limit_s, left, started_before, clock), clock
+    return OutageWatch(limit_s, left, started_before, clock), clock
 
 
-def broken(watching: Watch, times: int, error: str = "ChatUnavailableError: gone") -> None:
+def broken(watching: OutageWatch, times: int, error: str = "ChatUnavailableError: gone") -> None:
     for _ in range(times):
         watching.note(Outcome(None, StopReason.INFRASTRUCTURE, error))
         watching.check()
