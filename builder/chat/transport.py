@@ -27,7 +27,7 @@ _CONNECT = timedelta(seconds=10)
 _IDLE = timedelta(seconds=4)
 """Idle connections go before the 5 s after which uvicorn closes them."""
 
-_THREADS = 4
+_THREADS = 2
 """One alone serves no connection while it waits to hand a reply over to Python."""
 
 _AGAIN = frozenset({408, 409, 429})
