@@ -1,15 +1,16 @@
 """Many rollouts: bounded concurrency, a journal, resume, progress, two ways to stop.
 
 Every rollout has an id before it starts, so a resumed run knows what is done. A fixed number of workers pulls
-rollouts in question order. What a worker finishes is committed to the journal at once; the dataset is written
-from the journal afterwards, in question order, so rows do not depend on which rollout was faster.
+rollouts in question order. What a worker finishes is scored and committed to the journal as soon as no reply
+waits to be answered; the dataset is written from the journal afterwards, in question order, so rows do not
+depend on which rollout was faster.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from .journal import FILE_NAME, Journal, Progress, Settings
 from .outage import Outage, OutageWatch
 from .rollout import rollout
 from .rows import build_row, row_id
-from .schema import Row, StopReason
+from .schema import Row, StopReason, Trajectory
 from .watching import WatchedLedger, watched
 
 
@@ -169,6 +170,8 @@ class _Run:
         self._under_way = self._made = self._searches = 0
         self._reasons: Counter[StopReason] = Counter()
         self._workers: list[asyncio.Task[None]] = []
+        self._ended: asyncio.Queue[tuple[Task, Trajectory] | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(job.concurrency)
 
     async def finish(self) -> None:
         """Run the workers until nothing is left, a signal stops them or one of them raises."""
@@ -176,50 +179,66 @@ class _Run:
         self._workers = [asyncio.create_task(self._work()) for _ in range(crew)]
         if not self._workers:
             return
+        keeper = asyncio.create_task(self._keep_all())
+        tasks = [*self._workers, asyncio.create_task(self._end()), keeper]
         with signals_to(self._on_signal):
             try:
-                await asyncio.wait(self._workers, return_when=asyncio.FIRST_EXCEPTION)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             finally:
-                await self._drop_workers()
-        for worker in self._workers:
-            if not worker.cancelled() and (error := worker.exception()):
-                raise error
+                await _drop(tasks)
+                if _error(keeper) is None:
+                    self._keep_rest()
+        for error in filter(None, map(_error, tasks)):
+            raise error
 
     async def _work(self) -> None:
         for task in self._todo:
             if self.draining:
                 return
             self._under_way += 1
-            row = await self._lasting(task)
+            trajectory = await self._lasting(task)
             self._under_way -= 1
-            self._ledger.record(task.position, row)
-            self._count(row)
-            self._report(self._tally())
+            self._ended.put_nowait((task, trajectory))
             self._watch.check()
+            await self._room.acquire()
 
-    async def _lasting(self, task: Task) -> Row:
-        """A row to keep: a rollout that breaks in an outage is made again when the server is back."""
+    async def _end(self) -> None:
+        await asyncio.wait(self._workers)
+        self._ended.put_nowait(None)
+
+    async def _keep_all(self) -> None:
+        """Make and keep rows one by one. Replies that came meanwhile go first: a server is not to wait while
+        rollouts that have ended are scored, least of all when many end at once."""
+        while (ended := await self._ended.get()) is not None:
+            self._keep(*ended)
+            self._room.release()
+            await asyncio.sleep(0)
+
+    def _keep_rest(self) -> None:
+        while not self._ended.empty():
+            if (ended := self._ended.get_nowait()) is not None:
+                self._keep(*ended)
+
+    def _keep(self, task: Task, trajectory: Trajectory) -> None:
+        row = build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
+        self._ledger.record(task.position, row)
+        self._count(row)
+        self._report(self._tally())
+
+    async def _lasting(self, task: Task) -> Trajectory:
+        """A rollout to keep: one that breaks in an outage is made again when the server is back."""
         times = 0
         while True:
-            row = await self._made_once(task)
-            self._watch.note(row)
+            trajectory = await rollout(task.question, self._job.agent, task.seed)
+            self._watch.note(trajectory.outcome)
             outage = self._watch.outage
             if outage is None or outage.lasted_s >= outage.limit_s:
-                return row
+                return trajectory
             self._report(self._tally())
             await self._watch.wait(times)
             if self.draining:
-                return row
+                return trajectory
             times += 1
-
-    async def _made_once(self, task: Task) -> Row:
-        trajectory = await rollout(task.question, self._job.agent, task.seed)
-        return build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
-
-    async def _drop_workers(self) -> None:
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
 
     def _on_signal(self) -> None:
         """The first signal drains, the second drops what is under way."""
@@ -250,3 +269,13 @@ class _Run:
 
     def _id(self, task: Task) -> str:
         return row_id(task.question.question_id, self._origin, task.sample)
+
+
+async def _drop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def _error(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()

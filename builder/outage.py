@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .errors import ChatServerError, RetrieverError, ServiceError
-from .schema import Row, StopReason
+from .schema import Outcome, StopReason
 
 IN_A_ROW = 8
 """Broken rollouts one after another, with none that works in between, that make an outage."""
@@ -54,16 +54,16 @@ class OutageWatch:
             return None
         return Outage(self.clock() - self._since, self.limit_s, self._error)
 
-    def note(self, row: Row) -> None:
+    def note(self, outcome: Outcome) -> None:
         """A rollout has ended."""
-        if row.outcome.stop_reason is not StopReason.INFRASTRUCTURE:
+        if outcome.stop_reason is not StopReason.INFRASTRUCTURE:
             self._in_a_row, self._has_worked = 0, True
             self._over.set()
             return
         if self._in_a_row == 0:
             self._since = self.clock()
         self._in_a_row += 1
-        self._error = row.outcome.error or ""
+        self._error = outcome.error or ""
         if self._in_a_row == IN_A_ROW:
             self._over.clear()
 

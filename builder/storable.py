@@ -81,6 +81,8 @@ def _fields(value: Any, names: tuple[str, ...], depth: int) -> Any:
     changed: dict[str, Any] = {}
     for name in names:
         old = getattr(value, name)
+        if old is None or (type(old) is str and old.isascii()):
+            continue  # most fields: no call for them
         new = _storable(old, depth)
         if new is not old:
             changed[name] = new

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,12 +19,16 @@ import orjson
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import RequestError, RequestTimeoutError
 from pyreqwest.response import Response
+from pyreqwest.runtime import runtime_worker_threads
 
 from ..errors import shorten
 
 _CONNECT = timedelta(seconds=10)
 _IDLE = timedelta(seconds=4)
 """Idle connections go before the 5 s after which uvicorn closes them."""
+
+_THREADS = 2
+"""One alone serves no connection while it waits to hand a reply over to Python."""
 
 _AGAIN = frozenset({408, 409, 429})
 """What a client may try again beside 5xx, as the `openai` library does."""
@@ -71,6 +76,9 @@ class Transport:
         limit = timedelta(seconds=timeout_s)
         builder = ClientBuilder().user_agent("trajset").default_headers(headers).timeout(limit)
         builder = builder.connect_timeout(min(_CONNECT, limit)).pool_idle_timeout(_IDLE)
+        with suppress(RuntimeError):  # another client in this process has chosen
+            runtime_worker_threads(_THREADS)
+        builder = builder.runtime_multithreaded(enable=True)
         return cls(root.rstrip("/"), builder.build(), timeout_s)
 
     async def post(self, path: str, body: bytes) -> bytes:

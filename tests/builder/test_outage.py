@@ -2,20 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pytest
 from trajset.builder.errors import ChatServerError, RetrieverError
-from trajset.builder.outage import IN_A_ROW, Watch
-from trajset.builder.rows import Origin, Sample, build_row
-from trajset.builder.schema import Conversation, Outcome, Question, Row, StopReason, Trajectory
+from trajset.builder.outage import IN_A_ROW, OutageWatch
+from trajset.builder.schema import Outcome, StopReason
 
-
-def row(error: str | None = None) -> Row:
-    reason = StopReason.INFRASTRUCTURE if error else StopReason.ANSWERED
-    outcome = Outcome(None if error else "Oslo", reason, error)
-    trajectory = Trajectory(Question("q", "demo", "Who?", ("Oslo",)), Conversation((), (), "tools"), outcome)
-    return build_row(trajectory, Origin("run"), Sample(), datetime(2026, 1, 2, tzinfo=UTC))
+WORKED = Outcome("Oslo", StopReason.ANSWERED)
 
 
 @dataclass
@@ -26,14 +19,14 @@ class Clock:
         return self.now
 
 
-def watch(limit_s: float = 60.0, left: int = 100, started_before: bool = False) -> tuple[Watch, Clock]:
+def watch(limit_s: float = 60.0, left: int = 100, started_before: bool = False) -> tuple[OutageWatch, Clock]:
     clock = Clock()
-    return Watch(limit_s, left, started_before, clock), clock
+    return OutageWatch(limit_s, left, started_before, clock), clock
 
 
-def broken(watching: Watch, times: int, error: str = "ChatUnavailableError: gone") -> None:
+def broken(watching: OutageWatch, times: int, error: str = "ChatUnavailableError: gone") -> None:
     for _ in range(times):
-        watching.note(row(error))
+        watching.note(Outcome(None, StopReason.INFRASTRUCTURE, error))
         watching.check()
 
 
@@ -59,14 +52,14 @@ def test_a_resumed_run_keeps_the_few_that_always_break():
 def test_failures_between_successes_are_no_outage():
     watching, _ = watch(limit_s=0.0)
     for _ in range(5):
-        watching.note(row())
+        watching.note(WORKED)
         broken(watching, IN_A_ROW - 1)
     assert watching.outage is None
 
 
 def test_an_outage_lasts_from_its_first_failure_until_something_works():
     watching, clock = watch()
-    watching.note(row())
+    watching.note(WORKED)
     clock.now = 5.0
     broken(watching, 1)
     clock.now = 12.0
@@ -74,13 +67,13 @@ def test_an_outage_lasts_from_its_first_failure_until_something_works():
     assert watching.outage is not None
     assert (watching.outage.lasted_s, watching.outage.limit_s) == (7.0, 60.0)
     assert "gone" in watching.outage.error
-    watching.note(row())
+    watching.note(WORKED)
     assert watching.outage is None
 
 
 def test_an_outage_that_lasts_too_long_names_what_is_away():
     watching, clock = watch()
-    watching.note(row())
+    watching.note(WORKED)
     broken(watching, IN_A_ROW, "RetrieverError: no engine")
     clock.now = 60.0
     with pytest.raises(RetrieverError, match=r"for 60 s, the last by RetrieverError: no engine"):
@@ -90,12 +83,12 @@ def test_an_outage_that_lasts_too_long_names_what_is_away():
 def test_whoever_waits_is_woken_when_something_works():
     async def go() -> bool:
         watching, _ = watch()
-        watching.note(row())
+        watching.note(WORKED)
         broken(watching, IN_A_ROW)
         waiting = asyncio.create_task(watching.wait(9))
         await asyncio.sleep(0)
         asleep = not waiting.done()
-        watching.note(row())
+        watching.note(WORKED)
         await waiting
         return asleep
 
