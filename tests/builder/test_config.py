@@ -28,6 +28,11 @@ def test_what_is_published_holds_no_place_of_this_machine() -> None:
     assert published_values(hub)["questions"] == "hf:user/questions@v1:train"
 
 
+def test_a_teacher_that_is_a_folder_is_published_by_its_own_name(tmp_path: Path) -> None:
+    for folder in (str(tmp_path / "student"), "./runs/student", "~/student"):
+        assert published_values(dataclasses.replace(COLLECT, teacher=folder))["teacher"] == "student"
+
+
 def test_every_option_that_is_a_path_is_cut_or_left_out() -> None:
     for kind in vars(config).values():
         if dataclasses.is_dataclass(kind):

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from trajset.builder.chat.token_log import FILE_NAME, read_token_ids, turn_key
 from trajset.builder.collect import Collected
 from trajset.builder.collect_run import run_collect
-from trajset.builder.config import CollectConfig, IndexConfig
+from trajset.builder.config import CollectConfig, IndexConfig, TalkConfig
 from trajset.builder.errors import ChatServerError
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.schema import Row, StopReason
@@ -72,6 +73,24 @@ def test_twenty_real_questions_give_twenty_rows(shared_data, folder, url, tmp_pa
     assert all(row.cost.completion_tokens and row.search_use.n_turns for row in rows)
     if grammar == "tools":
         assert sum(row.search_use.n_searches for row in rows) > 0
+
+
+def test_thinking_off_and_token_ids_reach_the_server(shared_data, folder, url, tmp_path):
+    """The template closes the thinking before the model writes, so none of it comes back."""
+    talk = TalkConfig(thinking="off", token_ids=True)
+    out = tmp_path / "out"
+    rows = rows_of(run_collect(config(shared_data, folder, url, out=out, talk=talk, limit=5)))
+    assert 'family = "qwen3"' in (out / "config.toml").read_text("utf-8")
+    assert {(row.provenance.temperature, row.provenance.top_p) for row in rows} == {(0.7, 0.8)}
+    ids = read_token_ids(out / FILE_NAME)
+    written = sum(len(turn) for turn in ids.values())
+    assert written == sum(row.cost.completion_tokens or 0 for row in rows) > 0
+    keys = {
+        turn_key(row.question.question, row.provenance.seed or 0, n + 1)
+        for row in rows
+        for n in range(row.search_use.n_turns)
+    }
+    assert keys == set(ids)
 
 
 def test_a_wrong_model_name_lists_the_served_one(shared_data, folder, url, tmp_path):
