@@ -22,7 +22,7 @@ from .model import FinishReason, Sampling
 class Line:
     """One row of a batch: what is asked and how, and where it ended. `dropped` may be set from outside.
 
-    `length` counts the tokens of the reply, its end token included.
+    `length` counts the tokens of the reply with its end token. `thinking`: the prompt has opened the thinking.
     """
 
     prompt: list[int]
@@ -31,6 +31,7 @@ class Line:
     stop: tuple[str, ...]
     room: int
     dropped: bool = False
+    thinking: bool = False
     length: int = 0
     finish: FinishReason | None = None
     draws: random.Random = field(init=False)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 from trajset.builder.chat.token_log import FILE_NAME, read_token_ids, turn_key
 from trajset.builder.collect import Collected
@@ -56,6 +57,11 @@ def config(shared_data: Path, folder: Path, url: str, **changes) -> CollectConfi
     return CollectConfig(**(settings | changes))
 
 
+def prompt_tokens(out: Path) -> dict[str, int]:
+    records = [orjson.loads(line) for line in (out / FILE_NAME).read_bytes().splitlines()]
+    return {record["turn"]: record["prompt_tokens"] for record in records}
+
+
 def rows_of(collected: Collected) -> list[Row]:
     assert collected.complete
     return list(collected.rows())
@@ -76,10 +82,13 @@ def test_twenty_real_questions_give_twenty_rows(shared_data, folder, url, tmp_pa
 
 
 def test_thinking_off_and_token_ids_reach_the_server(shared_data, folder, url, tmp_path):
-    """The template closes the thinking before the model writes, so none of it comes back."""
-    talk = TalkConfig(thinking="off", token_ids=True)
-    out = tmp_path / "out"
-    rows = rows_of(run_collect(config(shared_data, folder, url, out=out, talk=talk, limit=5)))
+    """With thinking off the template closes it before the model writes, which makes the prompt longer."""
+    off = TalkConfig(thinking="off", token_ids=True)
+    out, plain = tmp_path / "out", tmp_path / "plain"
+    rows = rows_of(run_collect(config(shared_data, folder, url, out=out, talk=off, limit=5)))
+    run_collect(config(shared_data, folder, url, out=plain, talk=TalkConfig(token_ids=True), limit=5))
+    first = turn_key(rows[0].question.question, rows[0].provenance.seed or 0, 1)
+    assert prompt_tokens(out)[first] > prompt_tokens(plain)[first]
     assert 'family = "qwen3"' in (out / "config.toml").read_text("utf-8")
     assert {(row.provenance.temperature, row.provenance.top_p) for row in rows} == {(0.7, 0.8)}
     ids = read_token_ids(out / FILE_NAME)

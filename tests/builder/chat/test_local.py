@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 from trajset.builder.chat.choice import settled
 from trajset.builder.chat.local import LocalChat, open_local
-from trajset.builder.chat.model import ChatRequest, Completion, ContextLengthError, Sampling
+from trajset.builder.chat.model import (
+    ChatRequest,
+    ChatUnavailableError,
+    Completion,
+    ContextLengthError,
+    Sampling,
+)
 from trajset.builder.chat.opening import open_teacher
 from trajset.builder.chat.token_log import FILE_NAME, read_token_ids, turn_key
 from trajset.builder.collect_run import open_job, run_collect
@@ -147,6 +153,14 @@ def test_what_does_not_fit_the_context_fails_alone(config):
     long, short = asyncio.run(ask())
     assert isinstance(long, ContextLengthError)
     assert isinstance(short, Completion)
+
+
+def test_messages_that_the_template_refuses_fail_as_behind_a_server(config, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(config.teacher, other)
+    (other / "chat_template.jinja").write_text("{{ raise_exception('System role not supported') }}", "utf-8")
+    with pytest.raises(ChatUnavailableError, match="System role not supported"):
+        answers(dataclasses.replace(config, teacher=str(other)), [asks(QUESTIONS[0])], 1)
 
 
 def test_nobody_waits_for_a_dropped_request(config):
