@@ -97,14 +97,14 @@ class LocalModel:
         read = [self._read(asked) for asked in batch]
         started = time.perf_counter()
         try:
-            replies = iter(self._generate([line for line in read if isinstance(line, Line)]))
+            self._generate([line for line in read if isinstance(line, Line)])
         except torch.OutOfMemoryError as error:
             rule = f"must fit the memory of {self._device.type} ({error})"
             problem = Problem("batch_size", rule, len(batch), "Lower --batch-size.")
             return [ChatUnavailableError(str(problem))] * len(batch)
         seconds = time.perf_counter() - started
         return [
-            self._completion(asked.request, line, next(replies), seconds) if isinstance(line, Line) else line
+            self._completion(asked.request, line, seconds) if isinstance(line, Line) else line
             for asked, line in zip(batch, read, strict=True)
         ]
 
@@ -136,24 +136,22 @@ class LocalModel:
         )
 
     @torch.inference_mode()
-    def _generate(self, lines: Sequence[Line]) -> list[list[int]]:
-        """The new tokens of each line, its end token included."""
+    def _generate(self, lines: Sequence[Line]) -> None:
+        """Let the lines write their replies."""
         if not lines:
-            return []
+            return
         width = max(len(line.prompt) for line in lines)
         pad = self._tokenizer.pad_token_id
         pad = min(self._ends) if pad is None else pad
         ids = [[pad] * (width - len(line.prompt)) + line.prompt for line in lines]
         mask = [[0] * (width - len(line.prompt)) + [1] * len(line.prompt) for line in lines]
-        sequences = self._model.generate(
+        self._model.generate(
             input_ids=torch.tensor(ids, device=self._device),
             attention_mask=torch.tensor(mask, device=self._device),
             generation_config=self._generation(max(line.room for line in lines), pad),
             logits_processor=LogitsProcessorList([LineSampler(lines, self._device)]),
             stopping_criteria=StoppingCriteriaList([LineStop(lines, self._tokenizer, self._ends)]),
         )
-        new = sequences[:, width:].tolist()
-        return [reply[: line.length] for line, reply in zip(lines, new, strict=True)]
 
     def _generation(self, room: int, pad: int) -> GenerationConfig:
         """The model's own settings (a repetition penalty stays), but for sampling, which is ours."""
@@ -162,8 +160,8 @@ class LocalModel:
         config.update(max_new_tokens=room, max_length=None, pad_token_id=pad, eos_token_id=sorted(self._ends))
         return config
 
-    def _completion(self, request: ChatRequest, line: Line, reply: list[int], seconds: float) -> Completion:
-        text = self._text(reply, request.stop)
+    def _completion(self, request: ChatRequest, line: Line, seconds: float) -> Completion:
+        text = self._text(line.reply, request.stop)
         calls: CallFormat | None = self._call_format if request.tools else None
         message = read_text(text, calls, thinking=line.thinking)
         finish = "tool_calls" if message.tool_calls and line.finish == "stop" else line.finish or "stop"
@@ -171,10 +169,10 @@ class LocalModel:
             message,
             finish,
             len(line.prompt),
-            len(reply),
+            len(line.reply),
             seconds,
             tuple(line.prompt) if request.token_ids else None,
-            tuple(reply) if request.token_ids else None,
+            tuple(line.reply) if request.token_ids else None,
         )
 
     def _text(self, reply: list[int], stop: tuple[str, ...]) -> str:
