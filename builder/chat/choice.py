@@ -18,6 +18,7 @@ from .families import (
     SAMPLING,
     Draw,
     Family,
+    call_format_of,
     family_named,
     family_of_files,
     family_of_model,
@@ -114,14 +115,15 @@ def _check_thinking(config: CollectConfig, family: Family | None) -> None:
 
 def _draw(config: CollectConfig, family: Family | None, files: ModelFiles | None) -> Draw:
     thinking = None if config.talk.thinking == AUTO else config.talk.thinking == "on"
-    known = family.draw_for(thinking) if family else (files.draw if files else None)
-    return known or Draw(SAMPLING.temperature, SAMPLING.top_p, SAMPLING.top_k)
+    known = family.draw_for(thinking) if family else None
+    of_files = files.draw if files else None
+    return known or of_files or Draw(SAMPLING.temperature, SAMPLING.top_p, SAMPLING.top_k)
 
 
 def _grammar(config: CollectConfig, family: Family | None, files: ModelFiles | None) -> Grammar:
-    """The family's; of an unknown one `tools`, but `tags` where its template is seen to know no tools."""
+    """The family's; of an unknown one `tools`, but in this process only where its calls can be read."""
     if config.grammar != "auto":
         return config.grammar
     if family is not None:
         return family.grammar
-    return "tools" if files is None or "tools" in files.template else "tags"
+    return "tools" if files is None or call_format_of(files.template) else "tags"

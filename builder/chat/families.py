@@ -219,3 +219,12 @@ def family_of_files(model_type: str, template: str) -> Family | None:
         (family for family in FAMILIES if model_type in family.model_types and family.marker in template),
         None,
     )
+
+
+def call_format_of(template: str) -> CallFormat | None:
+    """The form of calls in the chat template of a model of no known family; None for any that is not read."""
+    if "[TOOL_CALLS]" in template:
+        return "mistral"
+    if "<tool_call>" in template and "<function=" not in template and '"arguments' in template:
+        return "hermes"
+    return "llama" if "ipython" in template and '"parameters": ' in template else None

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..config import CollectConfig
+from ..errors import ConfigError, Problem
 from .choice import family_of
-from .families import CallFormat
+from .families import call_format_of
 from .model import ChatRequest, Completion
 from .model_files import find_files, require_local
 
@@ -114,12 +115,16 @@ def open_local(config: CollectConfig) -> LocalChat:
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
-        ConfigError: no such model, or no such device.
+        ConfigError: no such model or device, or calls in a form that is not read here.
     """
     require_local(config.teacher)
     files = find_files(config.teacher, config.teacher_revision)
     family = family_of(config)
-    call_format: CallFormat | None = family.call_format if family else "hermes"
+    call_format = family.call_format if family else call_format_of(files.template)
+    if config.grammar == "tools" and call_format is None:
+        fix = "Use --grammar tags, or a server with a parser for its calls (--base-url)."
+        rule = f"must be tags in this process: nothing here reads the calls of {files.name}"
+        raise ConfigError(str(Problem("grammar", rule, config.grammar, fix)))
 
     from .local_model import LocalModel, device_of
 

@@ -22,7 +22,7 @@ from .model import FinishReason, Sampling
 class Line:
     """One row of a batch: what is asked and how, and where it ended. `dropped` may be set from outside.
 
-    `length` counts the tokens of the reply, its end token included.
+    `reply` holds the tokens so far, with the end token. `thinking`: the prompt has opened the thinking.
     """
 
     prompt: list[int]
@@ -31,7 +31,8 @@ class Line:
     stop: tuple[str, ...]
     room: int
     dropped: bool = False
-    length: int = 0
+    thinking: bool = False
+    reply: list[int] = field(default_factory=list[int])
     finish: FinishReason | None = None
     draws: random.Random = field(init=False)
 
@@ -79,15 +80,13 @@ class LineStop:
 
     def __init__(self, lines: Sequence[Line], tokenizer: PreTrainedTokenizerBase, ends: set[int]) -> None:
         self._lines, self._tokenizer, self._ends = lines, tokenizer, ends
-        self._width = max(len(line.prompt) for line in lines)
 
     def __call__(self, input_ids: torch.Tensor, scores: object) -> torch.Tensor:
         """Which rows are done, [rows]. `input_ids` holds prompts and replies so far, [rows, length]."""
-        replies = input_ids[:, self._width :].tolist()
-        for line, reply in zip(self._lines, replies, strict=True):
+        for line, token in zip(self._lines, input_ids[:, -1].tolist(), strict=True):
             if line.finish is None:
-                line.length = len(reply)
-                line.finish = self._finish(line, reply)
+                line.reply.append(token)
+                line.finish = self._finish(line, line.reply)
         done = [line.finish is not None for line in self._lines]
         return torch.tensor(done, device=input_ids.device)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jinja2
 import torch
 from transformers import (
     AutoModelForCausalLM,
@@ -93,23 +94,36 @@ class LocalModel:
 
     def answer(self, batch: Sequence[Asked]) -> list[Outcome]:
         """What becomes of each request, in order. Too little memory is an outcome too."""
-        prompts = [self._prompt(asked.request) for asked in batch]
-        lines = [self._line(asked, text) for asked, text in zip(batch, prompts, strict=True)]
-        running = [line for line in lines if line.room > 0]
+        read = [self._read(asked) for asked in batch]
         started = time.perf_counter()
         try:
-            replies = iter(self._generate(running))
+            self._generate([line for line in read if isinstance(line, Line)])
         except torch.OutOfMemoryError as error:
             rule = f"must fit the memory of {self._device.type} ({error})"
             problem = Problem("batch_size", rule, len(batch), "Lower --batch-size.")
             return [ChatUnavailableError(str(problem))] * len(batch)
         seconds = time.perf_counter() - started
         return [
-            self._completion(asked.request, text, line, next(replies), seconds)
-            if line.room > 0
-            else self._too_long(line)
-            for asked, text, line in zip(batch, prompts, lines, strict=True)
+            self._completion(asked.request, line, seconds) if isinstance(line, Line) else line
+            for asked, line in zip(batch, read, strict=True)
         ]
+
+    def _read(self, asked: Asked) -> Line | ContextLengthError | ChatUnavailableError:
+        """The row of a request; an error where the template refuses it or it is too long."""
+        request = asked.request
+        try:
+            text = self._prompt(request)
+        except jinja2.TemplateError as error:  # a server answers such a request with 400
+            rule = f"must be messages that the chat template takes ({error})"
+            fix = "Give --family, or use --grammar tags."
+            return ChatUnavailableError(str(Problem("messages", rule, request.messages[-1].role, fix)))
+        prompt = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        room = min(request.sampling.max_tokens, self._context - len(prompt))
+        if room < 1:
+            return ContextLengthError(f"{len(prompt)} tokens do not fit a context of {self._context}")
+        asked.line = Line(prompt, request.sampling, request.seed, request.stop, room, asked.dropped)
+        asked.line.thinking = text.endswith(_OPENED)
+        return asked.line
 
     def _prompt(self, request: ChatRequest) -> str:
         switch = {} if request.sampling.thinking is None else {"enable_thinking": request.sampling.thinking}
@@ -121,36 +135,23 @@ class LocalModel:
             **switch,
         )
 
-    def _line(self, asked: Asked, text: str) -> Line:
-        prompt = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        room = min(asked.request.sampling.max_tokens, self._context - len(prompt))
-        request = asked.request
-        line = Line(prompt, request.sampling, request.seed, request.stop, room, asked.dropped)
-        asked.line = line
-        return line
-
-    def _too_long(self, line: Line) -> ContextLengthError:
-        return ContextLengthError(f"{len(line.prompt)} tokens do not fit a context of {self._context}")
-
     @torch.inference_mode()
-    def _generate(self, lines: Sequence[Line]) -> list[list[int]]:
-        """The new tokens of each line, its end token included."""
+    def _generate(self, lines: Sequence[Line]) -> None:
+        """Let the lines write their replies."""
         if not lines:
-            return []
+            return
         width = max(len(line.prompt) for line in lines)
         pad = self._tokenizer.pad_token_id
         pad = min(self._ends) if pad is None else pad
         ids = [[pad] * (width - len(line.prompt)) + line.prompt for line in lines]
         mask = [[0] * (width - len(line.prompt)) + [1] * len(line.prompt) for line in lines]
-        sequences = self._model.generate(
+        self._model.generate(
             input_ids=torch.tensor(ids, device=self._device),
             attention_mask=torch.tensor(mask, device=self._device),
             generation_config=self._generation(max(line.room for line in lines), pad),
             logits_processor=LogitsProcessorList([LineSampler(lines, self._device)]),
             stopping_criteria=StoppingCriteriaList([LineStop(lines, self._tokenizer, self._ends)]),
         )
-        new = sequences[:, width:].tolist()
-        return [reply[: line.length] for line, reply in zip(lines, new, strict=True)]
 
     def _generation(self, room: int, pad: int) -> GenerationConfig:
         """The model's own settings (a repetition penalty stays), but for sampling, which is ours."""
@@ -159,21 +160,19 @@ class LocalModel:
         config.update(max_new_tokens=room, max_length=None, pad_token_id=pad, eos_token_id=sorted(self._ends))
         return config
 
-    def _completion(
-        self, request: ChatRequest, prompt: str, line: Line, reply: list[int], seconds: float
-    ) -> Completion:
-        text = self._text(reply, request.stop)
+    def _completion(self, request: ChatRequest, line: Line, seconds: float) -> Completion:
+        text = self._text(line.reply, request.stop)
         calls: CallFormat | None = self._call_format if request.tools else None
-        message = read_text(text, calls, thinking=prompt.endswith(_OPENED))
+        message = read_text(text, calls, thinking=line.thinking)
         finish = "tool_calls" if message.tool_calls and line.finish == "stop" else line.finish or "stop"
         return Completion(
             message,
             finish,
             len(line.prompt),
-            len(reply),
+            len(line.reply),
             seconds,
             tuple(line.prompt) if request.token_ids else None,
-            tuple(reply) if request.token_ids else None,
+            tuple(line.reply) if request.token_ids else None,
         )
 
     def _text(self, reply: list[int], stop: tuple[str, ...]) -> str:

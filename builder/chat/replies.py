@@ -2,6 +2,7 @@
 
 Servers do this behind their parsers. Whatever cannot be read stays as the model's own words: a call that is
 no JSON keeps its text under `MALFORMED_ARGUMENTS`, and so counts against the model, not the machine.
+(`parse_response` of transformers 5.23 raises on such a call, and few models carry the template it needs.)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Token ids of every turn, in a file beside the dataset: what a table of conversations has no place for.
 
-    {"turn": "5f3a...", "prompt_tokens": 812, "token_ids": [151667, ...]}
+    {"turn": "5f3a...", "prompt_tokens": 812, "latency_s": 1.2, "token_ids": [151667, ...]}
 
 One line a turn, written as the reply comes. `turn` is `turn_key(question, row.seed, n)` for the n-th model
 turn (from 1) of a row. A rollout that was tried again has its turns twice; the last counts. A server that
@@ -66,6 +66,7 @@ class TokenLog:
         record = {
             "turn": _key(question, request.seed),
             "prompt_tokens": completion.prompt_tokens,
+            "latency_s": round(completion.latency_s, 3),
             "token_ids": completion.token_ids,
         }
         with self.path.open("ab") as file:  # one write a line, so that lines stay whole

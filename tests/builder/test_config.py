@@ -5,6 +5,8 @@ import tomllib
 import typing
 from pathlib import Path
 
+import cyclopts
+import pytest
 from trajset.builder import config
 from trajset.builder.config import CollectConfig, ImportConfig, published_values, save_config
 
@@ -26,6 +28,42 @@ def test_what_is_published_holds_no_place_of_this_machine() -> None:
     assert (values["teacher"], values["k"], values["known"]) == ("Qwen/Qwen3-32B", 5, 0.5)
     hub = dataclasses.replace(COLLECT, questions="hf:user/questions@v1:train")
     assert published_values(hub)["questions"] == "hf:user/questions@v1:train"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], ("auto", "auto", "auto")),
+        (["--temperature", "0", "--top-p", "1", "--top-k", "none"], (0.0, 1.0, None)),
+        (["--temperature", "auto", "--top-p", "auto", "--top-k", "auto"], ("auto", "auto", "auto")),
+        (["--temperature", "0.7", "--top-p", "0.8", "--top-k", "5"], (0.7, 0.8, 5)),
+    ],
+)
+def test_sampling_options_are_numbers_or_auto(options: list[str], expected: tuple[object, ...]) -> None:
+    read = parsed(*options)
+    assert (read.temperature, read.top_p, read.top_k) == expected
+
+
+@pytest.mark.parametrize("options", [["--temperature", "3"], ["--top-p", "1.1"], ["--top-k", "some"]])
+def test_sampling_options_out_of_bounds_are_refused(options: list[str]) -> None:
+    with pytest.raises(cyclopts.CycloptsError, match=options[1]):
+        parsed(*options)
+
+
+def parsed(*options: str) -> CollectConfig:
+    app = cyclopts.App()
+
+    @app.default
+    def collect(*, config: CollectConfig) -> CollectConfig:
+        return config
+
+    needed = ("--questions", "q", "--index", "i", "--out", "o", "--teacher", "t")
+    return app([*needed, *options], exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def test_a_teacher_that_is_a_folder_is_published_by_its_own_name(tmp_path: Path) -> None:
+    for folder in (str(tmp_path / "student"), "./runs/student", "~/student"):
+        assert published_values(dataclasses.replace(COLLECT, teacher=folder))["teacher"] == "student"
 
 
 def test_every_option_that_is_a_path_is_cut_or_left_out() -> None:

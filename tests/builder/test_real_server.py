@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
+from trajset.builder.chat.token_log import FILE_NAME, read_token_ids, turn_key
 from trajset.builder.collect import Collected
 from trajset.builder.collect_run import run_collect
-from trajset.builder.config import CollectConfig, IndexConfig, LastTurnConfig, SummariserConfig
+from trajset.builder.config import CollectConfig, IndexConfig, LastTurnConfig, SummariserConfig, TalkConfig
 from trajset.builder.errors import ChatServerError
 from trajset.builder.replay import replay_rows
 from trajset.builder.retrieval.tantivy_index import build_index
@@ -57,6 +59,11 @@ def config(shared_data: Path, folder: Path, url: str, **changes) -> CollectConfi
     return CollectConfig(**(settings | changes))
 
 
+def prompt_tokens(out: Path) -> dict[str, int]:
+    records = [orjson.loads(line) for line in (out / FILE_NAME).read_bytes().splitlines()]
+    return {record["turn"]: record["prompt_tokens"] for record in records}
+
+
 def rows_of(collected: Collected) -> list[Row]:
     assert collected.complete
     return list(collected.rows())
@@ -74,6 +81,27 @@ def test_twenty_real_questions_give_twenty_rows(shared_data, folder, url, tmp_pa
     assert all(row.cost.completion_tokens and row.search_use.n_turns for row in rows)
     if grammar == "tools":
         assert sum(row.search_use.n_searches for row in rows) > 0
+
+
+def test_thinking_off_and_token_ids_reach_the_server(shared_data, folder, url, tmp_path):
+    """With thinking off the template closes it before the model writes, which makes the prompt longer."""
+    off = TalkConfig(thinking="off", token_ids=True)
+    out, plain = tmp_path / "out", tmp_path / "plain"
+    rows = rows_of(run_collect(config(shared_data, folder, url, out=out, talk=off, limit=5)))
+    run_collect(config(shared_data, folder, url, out=plain, talk=TalkConfig(token_ids=True), limit=5))
+    first = turn_key(rows[0].question.question, rows[0].provenance.seed or 0, 1)
+    assert prompt_tokens(out)[first] > prompt_tokens(plain)[first]
+    assert 'family = "qwen3"' in (out / "config.toml").read_text("utf-8")
+    assert {(row.provenance.temperature, row.provenance.top_p) for row in rows} == {(0.7, 0.8)}
+    ids = read_token_ids(out / FILE_NAME)
+    written = sum(len(turn) for turn in ids.values())
+    assert written == sum(row.cost.completion_tokens or 0 for row in rows) > 0
+    keys = {
+        turn_key(row.question.question, row.provenance.seed or 0, n + 1)
+        for row in rows
+        for n in range(row.search_use.n_turns)
+    }
+    assert keys == set(ids)
 
 
 def test_a_wrong_model_name_lists_the_served_one(shared_data, folder, url, tmp_path):

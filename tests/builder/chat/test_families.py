@@ -68,6 +68,20 @@ def test_only_families_whose_template_carries_calls_have_a_parser():
         assert (family.thinking == "never") == (family.reasoning_parser is None)
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_table_in_the_docs_is_that_of_the_code(family):
+    text = (Path(__file__).resolve().parents[3] / "docs" / "models.md").read_text("utf-8")
+    (row,) = (line for line in text.splitlines() if line.startswith(f"| `{family.name}` |"))
+    _, _, grammar, parsers, sampling, thinking, _ = row.strip("| ").split(" | ")
+    assert grammar == family.grammar
+    named = [f"`{name}`" if name else "none" for name in (family.tool_parser, family.reasoning_parser)]
+    assert parsers == (" / ".join(named) if family.tool_parser else "none")
+    draws = [draw for draw in (family.draw, family.plain_draw) if draw]
+    shown = [f"{draw.temperature} / {draw.top_p} / {draw.top_k or 'none'}" for draw in draws]
+    assert sampling == ("; off: ".join(shown) or "as unknown")
+    assert thinking == (family.thinking if family.thinking != "switch" else "on unless `--thinking off`")
+
+
 def test_a_family_settles_what_is_left_to_it():
     qwen = settled(replace(SERVER, teacher="Qwen/Qwen3-32B"))
     assert (qwen.grammar, qwen.temperature, qwen.top_p, qwen.top_k) == ("tools", 0.6, 0.95, 20)

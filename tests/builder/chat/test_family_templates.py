@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from trajset.builder.chat.families import FAMILIES, Family, family_named, family_of_files
+from trajset.builder.chat.families import FAMILIES, Family, call_format_of, family_named, family_of_files
 from trajset.builder.chat.fitting import fit, template_record
 from trajset.builder.prompts import SEARCH_TOOL, Call, Turn, render_observation, render_turn
 from trajset.builder.schema import Grammar, Message
@@ -123,6 +123,17 @@ def test_the_files_tell_the_family(name):
     assert family_of_files(TEMPLATES[name][1], template(name)) == family(name)
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_template_alone_tells_how_calls_are_written(name):
+    expected = family(name).call_format if family(name).grammar == "tools" else None
+    assert call_format_of(template(name)) == expected
+
+
+@pytest.mark.parametrize("name", ["qwen3_5_think", "glm4moe", "gemma4", "lfm2_2_5"])
+def test_calls_in_other_forms_are_not_taken_for_one_of_these(name):
+    assert call_format_of(template(name)) is None
+
+
 @pytest.mark.parametrize("name", [name for name in TEMPLATES if family(name).grammar == "tools"])
 def test_two_calls_in_a_turn_are_both_there(tokenizer, name):
     messages = conversation("tools")
@@ -164,11 +175,16 @@ def test_these_refuse_two_user_messages_in_a_row(tokenizer, name):
 
 
 @pytest.mark.parametrize("name", ["llama3_1", "llama3_2"])
-def test_llama_refuses_two_calls_and_doubles_quotes_of_text_arguments(tokenizer, name):
+def test_llama_refuses_two_calls_in_a_message(tokenizer, name):
     messages = conversation("tools")
     calls = (messages[2].tool_calls or ()) + (messages[4].tool_calls or ())
     with pytest.raises(jinja2.TemplateError, match="single tool-calls"):
         rendered(tokenizer, name, [*messages[:2], Message("assistant", "", tool_calls=calls)])
+
+
+@pytest.mark.parametrize("name", ["llama3_1", "llama3_2", "qwen2_5"])
+def test_these_quote_arguments_twice_that_are_text(tokenizer, name):
+    messages = conversation("tools")
     function = {"name": "search", "arguments": '{"query": "first query"}'}
     text_call = ({"id": "c", "type": "function", "function": function},)
     doubled = rendered(tokenizer, name, [*messages[:2], Message("assistant", "", tool_calls=text_call)])

@@ -3,13 +3,20 @@
 import asyncio
 import dataclasses
 import random
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from trajset.builder.chat.choice import settled
 from trajset.builder.chat.local import LocalChat, open_local
-from trajset.builder.chat.model import ChatRequest, Completion, ContextLengthError, Sampling
+from trajset.builder.chat.model import (
+    ChatRequest,
+    ChatUnavailableError,
+    Completion,
+    ContextLengthError,
+    Sampling,
+)
 from trajset.builder.chat.opening import open_teacher
 from trajset.builder.chat.token_log import FILE_NAME, read_token_ids, turn_key
 from trajset.builder.collect_run import open_job, run_collect
@@ -23,6 +30,17 @@ from trajset.builder.world.world import generate
 
 tiny_model = pytest.importorskip("tiny_model", reason="needs the extra [train]")
 WORDS = ("river", "town", "film", "director", "album", "band", "company", "founder", "bridge", "castle")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two threads on a busy machine take eight times as long for so small a model."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +155,14 @@ def test_what_does_not_fit_the_context_fails_alone(config):
     assert isinstance(short, Completion)
 
 
+def test_messages_that_the_template_refuses_fail_as_behind_a_server(config, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(config.teacher, other)
+    (other / "chat_template.jinja").write_text("{{ raise_exception('System role not supported') }}", "utf-8")
+    with pytest.raises(ChatUnavailableError, match="System role not supported"):
+        answers(dataclasses.replace(config, teacher=str(other)), [asks(QUESTIONS[0])], 1)
+
+
 def test_nobody_waits_for_a_dropped_request(config):
     async def ask() -> Completion:
         model = open_local(settled(config))
@@ -200,6 +226,26 @@ def test_a_teacher_without_server_or_libraries_says_what_to_do(config, monkeypat
         monkeypatch.setitem(__import__("sys").modules, name, None)
     with pytest.raises(MissingExtraError, match=r"--base-url.*trajset\[local\]"):
         settled(dataclasses.replace(config, teacher="Qwen/Qwen3-0.6B"))
+
+
+def test_calls_that_nothing_reads_are_refused_before_the_run(config):
+    asked = dataclasses.replace(config, talk=TalkConfig(family="gpt-oss"))
+    with pytest.raises(ConfigError, match="must be tags in this process"):
+        open_teacher(settled(asked))
+    assert open_teacher(settled(dataclasses.replace(asked, grammar="tags"))).name == "tiny-model"
+
+
+def test_a_model_of_no_known_family_is_read_by_its_template(config, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(config.teacher, other)
+    (other / "config.json").write_text('{"model_type": "own"}', "utf-8")
+    generation = '{"temperature": 0.3, "top_p": 0.7}'
+    (other / "generation_config.json").write_text(generation, "utf-8")
+    asked = dataclasses.replace(config, teacher=str(other), temperature="auto")
+    known = settled(asked)
+    assert (known.grammar, known.temperature, known.top_p, known.top_k) == ("tools", 0.3, 0.7, None)
+    (other / "chat_template.jinja").write_text("{{ messages }}", "utf-8")
+    assert settled(asked).grammar == "tags"
 
 
 def test_a_folder_without_a_model_is_named(config, tmp_path):
