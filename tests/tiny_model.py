@@ -19,8 +19,15 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, render_turn
-from trajset.builder.schema import Hit, Passage, SearchCall
+from trajset.builder.prompts import (
+    Call,
+    Turn,
+    load_prompt,
+    observation_text,
+    render_observation,
+    render_turn,
+)
+from trajset.builder.schema import Grammar, Hit, Passage, SearchCall
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 Json = dict[str, Any]
@@ -34,14 +41,19 @@ QUERIES = ("film director", "river in Norway", "founder of the company", "album 
 ANSWERS = ("Oslo", "yes", "no", "a river", "1984")
 
 
-def make_tiny_qwen3(folder: Path, texts: Sequence[str], steps: int = 300, seed: int = 0) -> Path:
-    """Train a tokenizer on the texts and a model of about 0.4 M parameters on forms; save both."""
+def make_tiny_qwen3(folder: Path, texts: Sequence[str], steps: int = 400, seed: int = 0) -> Path:
+    """Train a tokenizer on the texts and a model of about 0.4 M parameters on forms, one grammar's after the
+    other's; save both."""
     torch.manual_seed(seed)
-    lessons = [_conversation(random.Random(f"{seed} {step}"), texts) for step in range(steps)]
+    grammars: tuple[Grammar, ...] = ("tools", "tags")
+    lessons = [
+        _conversation(random.Random(f"{seed} {step}"), texts, grammars[step % 2]) for step in range(steps)
+    ]
     tokenizer = _tokenizer([*texts, *map(str, lessons)])
     model = Qwen3ForCausalLM(_config(tokenizer))
     if lessons:
-        _school(model, [_encoded(tokenizer, lesson) for lesson in lessons], tokenizer)
+        encoded = [_encoded(tokenizer, lesson, grammars[n % 2]) for n, lesson in enumerate(lessons)]
+        _school(model, encoded, tokenizer)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -109,22 +121,23 @@ def _labels(ids: torch.Tensor, start: list[int], end: int) -> torch.Tensor:
     return labels
 
 
-def _encoded(tokenizer: PreTrainedTokenizerFast, lesson: list[Json]) -> list[int]:
-    tools = list(load_prompt("always_search", "tools").tools)
+def _encoded(tokenizer: PreTrainedTokenizerFast, lesson: list[Json], grammar: Grammar) -> list[int]:
+    tools = list(load_prompt("always_search", grammar).tools) or None
     return tokenizer(str(tokenizer.apply_chat_template(lesson, tools=tools, tokenize=False)))["input_ids"]
 
 
-def _conversation(draw: random.Random, texts: Sequence[str]) -> list[Json]:
+def _conversation(draw: random.Random, texts: Sequence[str], grammar: Grammar) -> list[Json]:
     """A question and a passage made of the texts' words, a search that fits neither, an answer likewise."""
     asked, found = draw.choice(texts).split(), draw.choice(texts)
     query, answer = draw.choice(QUERIES), draw.choice(ANSWERS)
-    call = render_turn(Turn("", "", (Call("search", {"query": query}),)), "tools")
+    call = render_turn(Turn("", "", (Call("search", {"query": query}),)), grammar)
     hits = (Hit(Passage("p", " ".join(found.split()[:3]), found[:300]), 1.0),)
+    observation = render_observation(observation_text(SearchCall(query, hits)), grammar)
     return [
-        {"role": "system", "content": load_prompt("always_search", "tools").text},
+        {"role": "system", "content": load_prompt("always_search", grammar).text},
         {"role": "user", "content": " ".join(asked[: draw.randint(8, 20)]) + "?"},
-        _says("", "I have to search.") | {"tool_calls": list(call.tool_calls or ())},
-        {"role": "tool", "content": observation_text(SearchCall(query, hits))},
+        _says(call.content, "I have to search.") | {"tool_calls": list(call.tool_calls or ())},
+        {"role": observation.role, "content": observation.content},
         _says(f"<answer>{answer}</answer>", "Now I know."),
     ]
 

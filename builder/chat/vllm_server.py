@@ -115,7 +115,7 @@ class VllmServer:
             if not await self._starts(session, process, began):
                 took = monotonic() - began
                 return f"did not answer within {took:.0f} s" if not process.ended else "died while it started"
-            await self._answers(session, monotonic() - began)
+            await self._answers(session, process, monotonic() - began)
             up_since = monotonic()
             try:
                 return await _watch(session, process)
@@ -132,10 +132,11 @@ class VllmServer:
             await asyncio.sleep(_POLL_S)
         return False
 
-    async def _answers(self, session: aiohttp.ClientSession, seconds: float) -> None:
+    async def _answers(self, session: aiohttp.ClientSession, process: ServerProcess, seconds: float) -> None:
         version = await _version(session)
         launch = self._launch
-        record_start(launch.folder, ServerStart("vllm", version, launch.model, launch.command, seconds))
+        start = ServerStart("vllm", version, launch.model, launch.command, seconds, process.process.pid)
+        record_start(launch.folder, start)
         self._notices.show("")
         self._notices.tell(
             f"vLLM {version or '(unknown version)'} serves {launch.model} on port {self.port}, started in "

@@ -45,7 +45,7 @@ def config(shared_data: Path, folder: Path, url: str, **changes) -> CollectConfi
         "questions": str(shared_data / "retrieval" / "hotpotqa_val500_bm25_results.csv.gz"),
         "index": folder / "index",
         "teacher": "tiny-qwen3",
-        "base_url": url,
+        "base_url": (url,),
         "limit": 20,
         "k": 2,
         "max_tokens": 96,

@@ -49,3 +49,25 @@ def test_a_config_that_is_no_file(tmp_path: Path, launch, capsys: pytest.Capture
     for path in (tmp_path, tmp_path / "nothing.toml"):
         assert launch("world", tmp_path / "out", "--config", path) == 2
         assert "--config" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['base-url = "http://127.0.0.1:9/v1"', 'base-url = ["http://127.0.0.1:9/v1", "http://127.0.0.1:8/v1"]'],
+)
+def test_one_server_or_several(text: str, world: Path, tmp_path: Path, launch, capsys):
+    file = tmp_path / "run.toml"
+    file.write_text(text, "utf-8")
+    asked = [
+        "--questions",
+        world / "questions.jsonl",
+        "--index",
+        tmp_path / "index",
+        "--out",
+        tmp_path / "out",
+    ]
+    assert launch("collect", *asked, "--teacher", "x", "--retries", 0, "--config", file) == 3
+    assert "127.0.0.1:" in capsys.readouterr().err
+    assert text in (tmp_path / "out" / "config.toml").read_text("utf-8").replace("[\n    ", "[").replace(
+        ",\n]", "]"
+    ).replace(",\n    ", ", ").replace('["http://127.0.0.1:9/v1"]', '"http://127.0.0.1:9/v1"')
