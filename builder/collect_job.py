@@ -13,13 +13,13 @@ from .journal import Settings
 from .rollout import Agent
 from .rows import Origin, Sample
 from .schema import Question
-from .watching import Watch
+from .watching import Audience
 
 
 @dataclass(frozen=True, slots=True)
 class CollectJob:
     """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once;
-    `watch` hears how it goes."""
+    the `audience` hears how it goes."""
 
     questions: tuple[Question, ...]
     agent: Agent
@@ -28,7 +28,7 @@ class CollectJob:
     seed: int = 0
     concurrency: int = 32
     resume: bool = False
-    watch: Watch = field(default_factory=Watch)
+    audience: Audience = field(default_factory=Audience)
 
     @property
     def total(self) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from .chat.away import answered
 from .chat.model import (
     ChatModel,
     ChatRequest,
@@ -23,7 +24,6 @@ from .chat.model import (
     ContextLengthError,
     Sampling,
 )
-from .chat.outage import answered
 from .clock import Clock
 from .errors import RetrieverError, shorten
 from .identity import derived_seed
