@@ -7,21 +7,18 @@ behind, and once the engine, of which the API server dies.
 import os
 import signal
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 import pytest
+from trajset.builder.collect import Tally
 from trajset.builder.collect_job import tasks_of
 from trajset.builder.collect_run import open_job, run_collect
 from trajset.builder.config import CollectConfig, IndexConfig
 from trajset.builder.notices import Notices
 from trajset.builder.retrieval.tantivy_index import build_index
-from trajset.builder.run_status import read_status
 from trajset.builder.schema import Grammar, StopReason
 from trajset.builder.vllm_config import VllmConfig
 from vllm_server import ENVIRONMENT
@@ -77,29 +74,22 @@ def members(group: int) -> dict[int, str]:
     return found
 
 
-@contextmanager
-def killing(out: Path) -> Iterator[list[str]]:
-    """Kill the server of a run as `KILLS` says, each time another start of it; what was killed."""
-    killed: list[str] = []
-    over = threading.Event()
+class Killer:
+    """Kills the server of a run as `KILLS` says, each time another start of it."""
 
-    def work() -> None:
-        while len(killed) < len(KILLS) and not over.wait(0.2):
-            rows, victim = KILLS[len(killed)]
-            if len(starts(out)) == len(killed) + 1 and read_status(out, time.time()).done >= rows:
-                group = int(str(starts(out)[-1]["group"]))
-                processes = members(group)
-                pid = next(pid for pid, command in processes.items() if victim in command and pid != group)
-                os.kill(pid, signal.SIGKILL)
-                killed.append(victim)
+    def __init__(self, out: Path) -> None:
+        self.out, self.killed = out, list[str]()
 
-    killer = threading.Thread(target=work)
-    killer.start()
-    try:
-        yield killed
-    finally:
-        over.set()
-        killer.join()
+    def __call__(self, tally: Tally) -> None:
+        """Hear of a rollout that has ended."""
+        if len(self.killed) == len(KILLS):
+            return
+        rows, victim = KILLS[len(self.killed)]
+        if tally.finished >= rows and len(starts(self.out)) == len(self.killed) + 1:
+            group = int(str(starts(self.out)[-1]["group"]))
+            (pid,) = [pid for pid, command in members(group).items() if victim in command and pid != group]
+            os.kill(pid, signal.SIGKILL)
+            self.killed.append(victim)
 
 
 @pytest.mark.parametrize("grammar", ["tools", "tags"])
@@ -121,8 +111,8 @@ def test_three_hundred_questions_with_the_server_killed_twice(
     )
     said: list[str] = []
     began = time.monotonic()
-    with killing(config.out) as killed:
-        done = run_collect(config, notices=Notices(said.append))
+    killer = Killer(config.out)
+    done = run_collect(config, killer, Notices(said.append))
     seconds = time.monotonic() - began
     rows = list(done.rows())
     reasons = Counter(row.outcome.stop_reason for row in rows)
@@ -130,7 +120,7 @@ def test_three_hundred_questions_with_the_server_killed_twice(
         searches = sum(row.search_use.n_searches for row in rows)
         sys.stdout.write(f"\n{grammar}: {dict(reasons)}, {searches} searches, {seconds:.0f} s\n")
         sys.stdout.write("".join(f"  {text}\n" for text in said))
-    assert killed == [victim for _, victim in KILLS]
+    assert killer.killed == [victim for _, victim in KILLS]
     assert len(starts(config.out)) == 3
     assert {start["version"] for start in starts(config.out)} != {None}
     assert sum("; restart " in text for text in said) == 2
