@@ -112,7 +112,7 @@ async def collect(job: CollectJob, report: Report | None = None) -> Collected:
     check_questions(job.questions)
     begin = Journal.resume if job.resume else Journal.begin
     with begin(path, settings_of(job), job.total) as journal:
-        async with watched(journal, job.out, job.total, job.watch) as ledger:
+        async with watched(journal, job.out, job.total, job.audience) as ledger:
             draining = await make_rollouts(job, ledger, _counting(ledger, report))
         return Collected(path, journal.progress(), draining)
 

@@ -13,14 +13,14 @@ from .journal import Settings
 from .rollout import Agent
 from .rows import Origin, Sample
 from .schema import Question
-from .watching import Watch
+from .watching import Audience
 
 
 @dataclass(frozen=True, slots=True)
 class CollectJob:
     """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once.
 
-    `outage_s` is how long a run that has worked waits for a server that is away; `watch` hears how it goes.
+    `outage_s` is how long a run that has worked waits for a server that is away; `audience` hears of it.
     `fitted_to` names the model family into whose form messages are put, where they are.
     """
 
@@ -32,7 +32,7 @@ class CollectJob:
     concurrency: int = 32
     resume: bool = False
     outage_s: float = 0.0
-    watch: Watch = field(default_factory=Watch)
+    audience: Audience = field(default_factory=Audience)
     fitted_to: str | None = None
 
     @property

@@ -18,7 +18,7 @@ from .questions import load_questions
 from .retrieval.opening import open_retriever
 from .rollout import Agent, Limits
 from .tracking import open_tracker
-from .watching import Watch
+from .watching import Audience
 
 
 def run_collect(
@@ -54,7 +54,7 @@ def _watched(job: CollectJob, config: CollectConfig, notices: Notices) -> Collec
     """The job with those who hear of it. A tracker knows it by its folder and the hash of its settings."""
     name = f"{config.out.resolve().name}-{content_hash(settings_of(job))[:8]}"
     tracker = open_tracker(config.watch, name, published_values(config))
-    return dataclasses.replace(job, watch=Watch(notices, tracker))
+    return dataclasses.replace(job, audience=Audience(notices, tracker))
 
 
 def _save(config: CollectConfig) -> None:

@@ -16,6 +16,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from .chat.away import answered
 from .chat.model import (
     ChatModel,
     ChatRequest,
@@ -24,7 +25,6 @@ from .chat.model import (
     ContextLengthError,
     Sampling,
 )
-from .chat.outage import answered
 from .clock import Clock
 from .errors import RetrieverError, shorten
 from .identity import derived_seed

@@ -19,13 +19,15 @@ FILE_NAME = "servers.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class ServerStart:
-    """A start that succeeded: what answered, as its own `/version` says, and the seconds it took."""
+    """A start that succeeded: what answered, as its own `/version` says, and the seconds it took. `group`
+    is the process group of the server and its children."""
 
     server: str
     version: str | None
     model: str
     command: tuple[str, ...]
     seconds: float
+    group: int
 
 
 def record_start(folder: Path, start: ServerStart) -> None:

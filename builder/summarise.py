@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .chat.away import answered
 from .chat.fence import Section, fenced
 from .chat.model import (
     ChatModel,
@@ -24,7 +25,6 @@ from .chat.model import (
     ContextLengthError,
     Sampling,
 )
-from .chat.outage import answered
 from .errors import Problem
 from .identity import content_hash, derived_seed
 from .prompts import NOTHING_HELPFUL, read_text

@@ -22,7 +22,7 @@ _EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Audience:
     """Who hears of a run. `every_s` is how often its progress is written beside the journal."""
 
     notices: Notices = field(default_factory=Notices)
@@ -33,8 +33,8 @@ class Watch:
 class WatchedLedger:
     """A journal that counts the rows it takes, those of earlier sessions included."""
 
-    def __init__(self, journal: Journal, folder: Path, total: int, watch: Watch) -> None:
-        self._journal, self._folder, self._total, self._watch = journal, folder, total, watch
+    def __init__(self, journal: Journal, folder: Path, total: int, audience: Audience) -> None:
+        self._journal, self._folder, self._total, self._audience = journal, folder, total, audience
         self._totals = Totals()
         for fact in journal.facts():
             self._totals.add(fact)
@@ -64,7 +64,7 @@ class WatchedLedger:
             recent_rate=recent,
             ends_at=now + told.left / rate if rate else None,
             under_way=self.under_way,
-            server=self._watch.notices.now or None,
+            server=self._audience.notices.now or None,
         )
 
     async def tell(self) -> None:
@@ -73,16 +73,16 @@ class WatchedLedger:
         while True:
             status = self.status("running")
             await self.write(status)
-            if (tracker := self._watch.tracker) and time.monotonic() - tracked >= tracker.every_s:
+            if (tracker := self._audience.tracker) and time.monotonic() - tracked >= tracker.every_s:
                 tracked = time.monotonic()
                 await self.attempt("tracking", lambda at=status, to=tracker: to.log(at))
-            await asyncio.sleep(self._watch.every_s)
+            await asyncio.sleep(self._audience.every_s)
 
     async def end(self) -> None:
         """The last word: complete, or stopped before that."""
         status = self.status("complete" if self._totals.finished == self._total else "stopped")
         await self.write(status)
-        if tracker := self._watch.tracker:
+        if tracker := self._audience.tracker:
             await self.attempt("tracking", lambda: tracker.log(status))
             await self.attempt("tracking", tracker.finish)
 
@@ -97,7 +97,7 @@ class WatchedLedger:
             self._failing.discard(what)
         elif what not in self._failing:
             self._failing.add(what)
-            self._watch.notices.tell(f"{what} failed, the run goes on: {type(error).__name__}: {error}")
+            self._audience.notices.tell(f"{what} failed, the run goes on: {type(error).__name__}: {error}")
         return error
 
 
@@ -109,17 +109,19 @@ async def _failure(call: Callable[[], object]) -> BaseException | None:
 
 
 @asynccontextmanager
-async def watched(journal: Journal, folder: Path, total: int, watch: Watch) -> AsyncGenerator[WatchedLedger]:
+async def watched(
+    journal: Journal, folder: Path, total: int, audience: Audience
+) -> AsyncGenerator[WatchedLedger]:
     """A ledger for a run, whose numbers are told as long as the block goes on and once more at its end.
 
     Raises:
         ConfigError: the tracker cannot begin.
     """
-    if watch.tracker and (error := await _failure(watch.tracker.begin)):
+    if audience.tracker and (error := await _failure(audience.tracker.begin)):
         fix = "Mend its set-up, or leave --track out."
         rule = f"must be able to begin ({type(error).__name__}: {error})"
-        raise ConfigError(str(Problem("track", rule, watch.tracker.project, fix))) from error
-    ledger = WatchedLedger(journal, folder, total, watch)
+        raise ConfigError(str(Problem("track", rule, audience.tracker.project, fix))) from error
+    ledger = WatchedLedger(journal, folder, total, audience)
     telling = asyncio.create_task(ledger.tell())
     try:
         yield ledger

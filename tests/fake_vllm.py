@@ -6,6 +6,7 @@ through `--vllm-args`:
     --fake-fail TEXT      print the text and exit with code 1, as a server with wrong settings does
     --fake-start S        seconds before it listens
     --fake-die-after N    die by SIGKILL at the n-th request, in the first start only
+    --fake-deaf           answer the first health check and no other, in the first start only
     --fake-always-die     die by SIGKILL at every request
     --fake-state FOLDER   where its pid and its child's are written, one file a start
 
@@ -61,6 +62,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--fake-start", type=float, default=0.0)
     parser.add_argument("--fake-die-after", type=int)
     parser.add_argument("--fake-always-die", action="store_true")
+    parser.add_argument("--fake-deaf", action="store_true")
     parser.add_argument("--fake-state", type=Path)
     return parser.parse_known_args()[0]
 
@@ -85,13 +87,15 @@ class Handler(BaseHTTPRequestHandler):
 
     options: argparse.Namespace
     start: int
-    count = 0
+    count = checks = 0
     lock = threading.Lock()
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         known = {"/health": {}, "/version": {"version": VERSION}}
-        self._send(200 if self.path in known else 404, known.get(self.path, {}))
+        Handler.checks += self.path == "/health"
+        deaf = self.options.fake_deaf and self.start == 1 and Handler.checks > 1
+        self._send(503 if deaf else 200 if self.path in known else 404, known.get(self.path, {}))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -19,8 +19,15 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, render_turn
-from trajset.builder.schema import Hit, Passage, SearchCall
+from trajset.builder.prompts import (
+    Call,
+    Turn,
+    load_prompt,
+    observation_text,
+    render_observation,
+    render_turn,
+)
+from trajset.builder.schema import Grammar, Hit, Passage, SearchCall
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 Json = dict[str, Any]
@@ -34,14 +41,19 @@ QUERIES = ("film director", "river in Norway", "founder of the company", "album 
 ANSWERS = ("Oslo", "yes", "no", "a river", "1984")
 
 
-def make_tiny_qwen3(folder: Path, texts: Sequence[str], steps: int = 300, seed: int = 0) -> Path:
-    """Train a tokenizer on the texts and a model of about 0.4 M parameters on forms; save both."""
+def make_tiny_qwen3(folder: Path, texts: Sequence[str], steps: int = 400, seed: int = 0) -> Path:
+    """Train a tokenizer on the texts and a model of about 0.4 M parameters on forms, one grammar's after the
+    other's; save both."""
     torch.manual_seed(seed)
-    lessons = [_conversation(random.Random(f"{seed} {step}"), texts) for step in range(steps)]
+    grammars: tuple[Grammar, ...] = ("tools", "tags")
+    lessons = [
+        (_conversation(random.Random(f"{seed} {step}"), texts, grammars[step % 2]), grammars[step % 2])
+        for step in range(steps)
+    ]
     tokenizer = _tokenizer([*texts, *map(str, lessons)])
     model = Qwen3ForCausalLM(_config(tokenizer))
     if lessons:
-        _school(model, [_encoded(tokenizer, lesson) for lesson in lessons], tokenizer)
+        _school(model, [_encoded(tokenizer, *lesson) for lesson in lessons])
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -83,17 +95,12 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
     )
 
 
-def _school(
-    model: Qwen3ForCausalLM, lessons: Sequence[list[int]], tokenizer: PreTrainedTokenizerFast
-) -> None:
-    """Next-token training, one lesson a step, with the loss on what the assistant says."""
+def _school(model: Qwen3ForCausalLM, lessons: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """Next-token training, one lesson (its ids and labels) a step."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=6e-3, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=6e-3, total_steps=len(lessons))
-    start = tokenizer("<|im_start|>assistant\n")["input_ids"]
-    for lesson in lessons:
-        ids = torch.tensor([lesson])
-        loss = model(input_ids=ids, labels=_labels(ids, start, tokenizer.eos_token_id)).loss
-        loss.backward()
+    for ids, labels in lessons:
+        model(input_ids=ids, labels=labels).loss.backward()
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
@@ -109,24 +116,39 @@ def _labels(ids: torch.Tensor, start: list[int], end: int) -> torch.Tensor:
     return labels
 
 
-def _encoded(tokenizer: PreTrainedTokenizerFast, lesson: list[Json]) -> list[int]:
-    tools = list(load_prompt("always_search", "tools").tools)
-    return tokenizer(str(tokenizer.apply_chat_template(lesson, tools=tools, tokenize=False)))["input_ids"]
+def _encoded(
+    tokenizer: PreTrainedTokenizerFast, lesson: list[Json], grammar: Grammar
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and labels. In `tags` only the last turn is learnt: the observation is a user message, and Qwen3's
+    template drops the thinking of all turns before the last one of these."""
+    tools = list(load_prompt("always_search", grammar).tools) or None
+    text = str(tokenizer.apply_chat_template(lesson, tools=tools, tokenize=False))
+    ids, start = (
+        torch.tensor([tokenizer(text)["input_ids"]]),
+        tokenizer("<|im_start|>assistant\n")["input_ids"],
+    )
+    labels = _labels(ids, start, tokenizer.eos_token_id)
+    if grammar == "tags":
+        last = tokenizer(text[: text.rindex("<|im_start|>assistant")])["input_ids"]
+        labels[0, : len(last)] = -100
+    return ids, labels
 
 
-def _conversation(draw: random.Random, texts: Sequence[str]) -> list[Json]:
+def _conversation(draw: random.Random, texts: Sequence[str], grammar: Grammar) -> list[Json]:
     """A question and a passage made of the texts' words, a search that fits neither, an answer likewise."""
     asked, found = draw.choice(texts).split(), draw.choice(texts)
     query, answer = draw.choice(QUERIES), draw.choice(ANSWERS)
-    call = render_turn(Turn("", "", (Call("search", {"query": query}),)), "tools")
+    call = render_turn(Turn("", "", (Call("search", {"query": query}),)), grammar)
     hits = (Hit(Passage("p", " ".join(found.split()[:3]), found[:300]), 1.0),)
-    return [
-        {"role": "system", "content": load_prompt("always_search", "tools").text},
+    observation = render_observation(observation_text(SearchCall(query, hits)), grammar)
+    turns = [
+        {"role": "system", "content": load_prompt("always_search", grammar).text},
         {"role": "user", "content": " ".join(asked[: draw.randint(8, 20)]) + "?"},
-        _says("", "I have to search.") | {"tool_calls": list(call.tool_calls or ())},
-        {"role": "tool", "content": observation_text(SearchCall(query, hits))},
+        _says(call.content, "I have to search.") | {"tool_calls": list(call.tool_calls or ())},
+        {"role": observation.role, "content": observation.content},
         _says(f"<answer>{answer}</answer>", "Now I know."),
     ]
+    return turns[:3] if grammar == "tags" and draw.random() < 0.5 else turns
 
 
 def _says(content: str, reasoning: str) -> Json:

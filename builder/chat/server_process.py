@@ -19,6 +19,7 @@ from . import supervisor
 
 _CAUSE = re.compile(r"(?i)error|exception|out of memory|killed")
 _CAUSES, _LAST = 10, 5
+_TELLING = re.compile(r"\b(INFO|WARNING|ERROR|Loading)\b")
 
 _GRACE_S = 10.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -92,6 +93,12 @@ class ServerProcess:
         lines = self.lines()
         causes = [line for line in lines[:-_LAST] if _CAUSE.search(line)]
         return [*causes[-_CAUSES:], *lines[-_LAST:]]
+
+    def doing(self) -> str:
+        """The last line that says what it is doing; any line where none does."""
+        lines = self.lines()
+        telling = (line for line in reversed(lines) if _TELLING.search(line))
+        return next(telling, lines[-1] if lines else "")
 
     def lines(self) -> list[str]:
         """The last lines that it wrote, none of them blank."""

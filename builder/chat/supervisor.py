@@ -63,8 +63,8 @@ def _ending(code: int) -> str:
 
 
 def _say(text: str) -> None:
-    """A line into the server's log."""
-    sys.stdout.write(f"[trajset] {text}\n")
+    """A line into the server's log; what was written last may have no end."""
+    sys.stdout.write(f"\n[trajset] {text}\n")
     sys.stdout.flush()
 
 

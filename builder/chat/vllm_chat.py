@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from .away import ServerAwayError
 from .model import ChatRequest, ChatUnavailableError, Completion
 from .openai_client import Endpoint, OpenAIChat
-from .outage import ServerAwayError
 from .vllm_server import VllmServer
 
 _NOTICED_S = 2.0

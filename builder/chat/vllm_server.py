@@ -26,8 +26,6 @@ LOG = "vllm.log"
 
 _POLL_S = 0.5
 _CHECK_S = 10.0
-_DEAF_S = 60.0
-"""A server that runs and yet answers no health check for as long counts as dead."""
 _STEADY_S = 600.0
 _PAUSES_S = (1.0, 60.0)
 """The first pause before a restart and the longest."""
@@ -36,7 +34,8 @@ _SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What is started, and how patiently. A port of 0 is a free one."""
+    """What is started, and how patiently. A port of 0 is a free one. A server that runs and yet answers no
+    health check for `deaf_s` seconds counts as dead."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
@@ -45,6 +44,7 @@ class Launch:
     port: int
     start_s: float
     restarts: int
+    deaf_s: float = 60.0
 
 
 class VllmServer:
@@ -115,10 +115,10 @@ class VllmServer:
             if not await self._starts(session, process, began):
                 took = monotonic() - began
                 return f"did not answer within {took:.0f} s" if not process.ended else "died while it started"
-            await self._answers(session, monotonic() - began)
+            await self._answers(session, process, monotonic() - began)
             up_since = monotonic()
             try:
-                return await _watch(session, process)
+                return await _watch(session, process, self._launch.deaf_s)
             finally:
                 if monotonic() - up_since > _STEADY_S:
                     self._restarts = 0
@@ -127,15 +127,16 @@ class VllmServer:
         while not process.ended and monotonic() - began < self._launch.start_s:
             if await _healthy(session):
                 return True
-            last = (process.lines() or [""])[-1]
-            self._notices.show(f"vLLM is starting: {monotonic() - began:.0f} s  {last[-100:]}")
+            doing = process.doing()[-100:]
+            self._notices.show(f"vLLM is starting: {monotonic() - began:.0f} s  {doing}")
             await asyncio.sleep(_POLL_S)
         return False
 
-    async def _answers(self, session: aiohttp.ClientSession, seconds: float) -> None:
+    async def _answers(self, session: aiohttp.ClientSession, process: ServerProcess, seconds: float) -> None:
         version = await _version(session)
         launch = self._launch
-        record_start(launch.folder, ServerStart("vllm", version, launch.model, launch.command, seconds))
+        start = ServerStart("vllm", version, launch.model, launch.command, seconds, process.process.pid)
+        record_start(launch.folder, start)
         self._notices.show("")
         self._notices.tell(
             f"vLLM {version or '(unknown version)'} serves {launch.model} on port {self.port}, started in "
@@ -160,18 +161,18 @@ class VllmServer:
         await asyncio.sleep(pause)
 
 
-async def _watch(session: aiohttp.ClientSession, process: ServerProcess) -> str:
+async def _watch(session: aiohttp.ClientSession, process: ServerProcess, deaf_s: float) -> str:
     """Until the server is gone or deaf; which of both."""
     heard = monotonic()
-    while monotonic() - heard < _DEAF_S:
+    while monotonic() - heard < deaf_s:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CHECK_S):
+            async with asyncio.timeout(min(_CHECK_S, deaf_s / 3)):
                 await process.wait()
         if process.ended:
             return "died"
         if await _healthy(session):
             heard = monotonic()
-    return f"did not answer for {_DEAF_S:.0f} s"
+    return f"did not answer for {deaf_s:g} s"
 
 
 async def _healthy(session: aiohttp.ClientSession) -> bool:

@@ -1,10 +1,11 @@
 """`trajset collect` from its config: the demo world's teacher, a chat server, what a config gets wrong."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chat_server import ChatServer, Json, calls, says
+from chat_server import ChatServer, Json, calls, error, says
 from scripted_collection import content
 from trajset.builder.collect_run import run_collect
 from trajset.builder.config import (
@@ -15,6 +16,7 @@ from trajset.builder.config import (
     WorldConfig,
 )
 from trajset.builder.errors import ChatServerError, ConfigError, DataError
+from trajset.builder.notices import Notices
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.schema import StopReason
 from trajset.builder.world.files import write_world
@@ -156,3 +158,34 @@ def test_the_simulated_teacher_answers_when_it_has_to(config, tmp_path, grammar)
     rows = list(run_collect(forced).rows())
     assert {row.outcome.stop_reason for row in rows} == {StopReason.ANSWERED}
     assert {row.search_use.n_searches for row in rows} <= {0, 1}
+
+
+def test_two_servers_one_of_which_dies_share_the_questions(config, tmp_path):
+    served = Counter[str]()
+
+    def well(request: Json):
+        served["well"] += 1
+        searched = any(message["role"] == "tool" for message in request["messages"])
+        return says("<answer>Oslo</answer>") if searched else calls('{"query": "a town"}')
+
+    def dying(request: Json):
+        served["dying"] += 1
+        return well(request) if served["dying"] <= 3 else error(500, "engine is dead")
+
+    said: list[str] = []
+    with ChatServer(well) as a, ChatServer(dying) as b:
+        asked = replace(config, out=tmp_path, teacher="teacher", base_url=(a.url, b.url))
+        done = run_collect(asked, notices=Notices(said.append))
+    rows = list(done.rows())
+    assert done.complete
+    assert {row.outcome.stop_reason for row in rows} == {StopReason.ANSWERED}
+    assert len({row.id for row in rows}) == 10
+    assert served["dying"] > 3
+    assert any(text.startswith(f"{b.url} is set aside for 15 s") for text in said)
+    assert any(text.startswith(f"{a.url}: 1") for text in said)
+
+
+def test_a_server_named_twice_is_refused(config):
+    url = "http://127.0.0.1:9/v1"
+    with pytest.raises(ConfigError, match="base_url: must name each server once"):
+        run_collect(replace(config, teacher="x", base_url=(url, url)))

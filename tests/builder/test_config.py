@@ -9,6 +9,7 @@ import cyclopts
 import pytest
 from trajset.builder import config
 from trajset.builder.config import CollectConfig, ImportConfig, published_values, save_config
+from trajset.builder.vllm_config import VllmConfig
 
 COLLECT = CollectConfig(
     questions="/home/me/secret/questions.jsonl",
@@ -66,9 +67,28 @@ def test_a_teacher_that_is_a_folder_is_published_by_its_own_name(tmp_path: Path)
         assert published_values(dataclasses.replace(COLLECT, teacher=folder))["teacher"] == "student"
 
 
+def test_a_teacher_in_a_folder_is_published_by_its_name() -> None:
+    for teacher, shown in {
+        "vllm:/home/me/secret/qwen3": "vllm:qwen3",
+        "vllm:./secret/qwen3": "vllm:qwen3",
+        "/home/me/secret/qwen3": "qwen3",
+        "vllm:Qwen/Qwen3-32B@main": "vllm:Qwen/Qwen3-32B@main",
+    }.items():
+        assert published_values(dataclasses.replace(COLLECT, teacher=teacher))["teacher"] == shown
+
+
+def test_how_a_server_is_started_is_not_published() -> None:
+    options = VllmConfig(
+        Path("/secret/python"), vllm_args="--chat-template /secret/x.jinja", tensor_parallel=2
+    )
+    values = published_values(dataclasses.replace(COLLECT, vllm=options))
+    assert "secret" not in str(values)
+    assert (values["tensor-parallel"], values["tool-parser"]) == (2, "auto")
+
+
 def test_every_option_that_is_a_path_is_cut_or_left_out() -> None:
     for kind in vars(config).values():
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             for name, hint in typing.get_type_hints(kind).items():
                 if hint is Path or Path in typing.get_args(hint):
                     option = name.replace("_", "-")

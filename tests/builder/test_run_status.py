@@ -22,7 +22,7 @@ from trajset.builder.journal import FILE_NAME as JOURNAL
 from trajset.builder.notices import Notices
 from trajset.builder.run_status import FILE_NAME, RunStatus, read_status, write_status
 from trajset.builder.schema import StopReason
-from trajset.builder.watching import Watch
+from trajset.builder.watching import Audience
 
 
 def only_the_journal(folder: Path) -> RunStatus:
@@ -70,7 +70,9 @@ def test_failures_are_told_by_kind_and_go_when_they_are_mended(tmp_path):
 
 def test_a_run_that_goes_on_is_seen_from_outside(tmp_path):
     async def go() -> list[RunStatus]:
-        slow = replace(with_delays(job(tmp_path), 0, 0.2), watch=Watch(Notices(now="loading"), every_s=0.05))
+        slow = replace(
+            with_delays(job(tmp_path), 0, 0.2), audience=Audience(Notices(now="loading"), every_s=0.05)
+        )
         run = asyncio.create_task(collect(slow))
         seen: list[RunStatus] = []
         while not run.done():

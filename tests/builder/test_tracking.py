@@ -17,7 +17,7 @@ from trajset.builder.run_status import RunStatus, read_status
 from trajset.builder.schema import StopReason
 from trajset.builder.tracking import Tracker, metrics_of, open_tracker
 from trajset.builder.watch_config import WatchConfig
-from trajset.builder.watching import Watch
+from trajset.builder.watching import Audience
 from trajset.builder.world.files import write_world
 from trajset.builder.world.world import generate
 
@@ -50,14 +50,14 @@ class Recorder:
             raise RuntimeError("no connection")
 
 
-def watch(library: Recorder, notices: Notices | None = None) -> Watch:
+def audience(library: Recorder, notices: Notices | None = None) -> Audience:
     tracker = Tracker(library, "mine", "run-1", {}, every_s=0.01, by_id=True)
-    return Watch(notices or Notices(), tracker, every_s=0.01)
+    return Audience(notices or Notices(), tracker, every_s=0.01)
 
 
 def test_the_numbers_of_a_run_become_points(tmp_path):
     library = Recorder()
-    asyncio.run(collect(job(tmp_path, watch=watch(library))))
+    asyncio.run(collect(job(tmp_path, audience=audience(library))))
     assert library.begun == [
         {"project": "mine", "name": "run-1", "resume": "allow", "settings": {"run_id": "run-1"}}
     ]
@@ -70,7 +70,7 @@ def test_the_numbers_of_a_run_become_points(tmp_path):
 
 def test_a_tracker_that_fails_later_does_not_stop_the_run_and_is_told_of_once(tmp_path):
     said: list[str] = []
-    done = asyncio.run(collect(job(tmp_path, watch=watch(Recorder("log"), Notices(said.append)))))
+    done = asyncio.run(collect(job(tmp_path, audience=audience(Recorder("log"), Notices(said.append)))))
     assert done.complete
     assert said == ["tracking failed, the run goes on: RuntimeError: no connection"]
     assert read_status(tmp_path, 0.0).state == "complete"
@@ -78,7 +78,7 @@ def test_a_tracker_that_fails_later_does_not_stop_the_run_and_is_told_of_once(tm
 
 def test_a_tracker_that_cannot_begin_is_a_wrong_setting(tmp_path):
     with pytest.raises(ConfigError, match=r"track: must be able to begin \(RuntimeError: no connection\)"):
-        asyncio.run(collect(job(tmp_path, watch=watch(Recorder("init")))))
+        asyncio.run(collect(job(tmp_path, audience=audience(Recorder("init")))))
 
 
 def test_what_is_unknown_is_no_point():

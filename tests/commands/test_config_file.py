@@ -1,5 +1,6 @@
 """`--config FILE`: its keys are the command's options, whatever they are called."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,16 @@ def test_a_config_that_is_no_file(tmp_path: Path, launch, capsys: pytest.Capture
     for path in (tmp_path, tmp_path / "nothing.toml"):
         assert launch("world", tmp_path / "out", "--config", path) == 2
         assert "--config" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "urls", ['"http://127.0.0.1:9/v1"', '["http://127.0.0.1:9/v1", "http://[::1]:9/v1"]']
+)
+def test_one_server_or_several(urls: str, world: Path, tmp_path: Path, launch):
+    file, out = tmp_path / "run.toml", tmp_path / "out"
+    file.write_text(f"base-url = {urls}", "utf-8")
+    asked = ["--questions", world / "questions.jsonl", "--index", tmp_path / "index", "--out", out]
+    assert launch("collect", *asked, "--teacher", "x", "--retries", 0, "--config", file) == 3
+    given = tomllib.loads(f"urls = {urls}")["urls"]
+    kept = tomllib.loads((out / "config.toml").read_text("utf-8"))["base-url"]
+    assert kept == (given if isinstance(given, list) else [given])

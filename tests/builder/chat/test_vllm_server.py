@@ -1,5 +1,6 @@
 """A server that trajset starts, against a stand-in: it is kept up, and never outlives the run."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 from fake_vllm import VERSION, alive, fake_python, starts_of
+from trajset.builder.chat.vllm_server import Launch, VllmServer
 from trajset.builder.collect import Collected
 from trajset.builder.collect_run import run_collect
 from trajset.builder.config import CollectConfig, IndexConfig, WorldConfig
@@ -157,6 +159,44 @@ def test_the_key_of_another_server_is_not_handed_over(config, tmp_path, monkeypa
 def test_a_base_url_beside_it_is_refused(config):
     with pytest.raises(ConfigError, match="base_url: must not be given for --teacher vllm:"):
         run_collect(replace(config, base_url=("http://127.0.0.1:1/v1",)))
+
+
+def test_a_server_that_runs_and_is_deaf_is_started_again(tmp_path):
+    words = ("--port", "0", "--fake-deaf", "--fake-state", str(tmp_path / "state"))
+    launch = Launch(
+        command=(str(fake_python(tmp_path)), *words),
+        environment=dict(os.environ),
+        model="fake",
+        folder=tmp_path,
+        port=0,
+        start_s=30,
+        restarts=1,
+        deaf_s=0.5,
+    )
+    said: list[str] = []
+
+    async def go() -> int:
+        server = VllmServer(launch, Notices(said.append))
+        try:
+            await server.up()
+            assert await server.falls(20)
+            await server.up()
+            return server.starts
+        finally:
+            await server.stop()
+
+    assert asyncio.run(go()) == 2
+    assert any("did not answer for 0.5 s" in text for text in said)
+    assert not any(alive(start["pid"]) for start in starts_of(tmp_path / "state"))
+
+
+def test_a_large_log_of_earlier_starts_is_set_aside(config):
+    config.out.mkdir()
+    with (config.out / "vllm.log").open("wb") as log:
+        log.truncate(65 << 20)
+    run_collect(config)
+    assert (config.out / "vllm.log.1").stat().st_size == 65 << 20
+    assert (config.out / "vllm.log").stat().st_size < 10_000
 
 
 def command(config: CollectConfig) -> list[str]:

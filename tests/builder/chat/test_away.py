@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
+from trajset.builder.chat.away import ServerAwayError
 from trajset.builder.chat.model import ChatRequest, Completion
-from trajset.builder.chat.outage import ServerAwayError
 from trajset.builder.errors import ChatServerError
 from trajset.builder.prompts import load_prompt
 from trajset.builder.retrieval.retriever import DictRetriever
