@@ -7,32 +7,19 @@ where the values come in (cyclopts); the config that ran is written beside the o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 import tomli_w
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
-
-def _whole(kind: object, tokens: Sequence[Token]) -> int:
-    """A whole number; cyclopts by itself would round 2.5 to 2."""
-    try:
-        return int(tokens[0].value)
-    except ValueError as error:
-        raise ValueError(f'"{tokens[0].value}" is no whole number') from error
-
-
-WHOLE = Parameter(converter=_whole)
-Positive = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
-Count = Annotated[int, WHOLE, Parameter(validator=Number(gte=0))]
-Seed = Annotated[int, WHOLE, Parameter(validator=Number(gte=-(2**63), lt=2**63))]
-"""Seeds go into ids, which hold integers of 64 bits."""
-Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
-Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
-Flag = Annotated[bool, Parameter(negative="")]
+from .option_types import WHOLE as WHOLE
+from .option_types import Count as Count
+from .option_types import Flag, Positive, Seconds, Seed, Share
+from .retrieval_config import NOT_DENSE, PLAIN, DenseConfig, RetrievalConfig
 
 TranscriptFormat = Literal[
     "auto",
@@ -69,7 +56,7 @@ def config_values(config: Any) -> dict[str, Any]:
     return values
 
 
-_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache"})
+_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache", "search-cache", "embedding-model"})
 """Options that say where something is and not what was made: they are not published."""
 _PATHS = frozenset({"questions", "index", "world", "gold"})
 """Options that may hold a path, of which only the last part is published."""
@@ -78,14 +65,26 @@ _PATHS = frozenset({"questions", "index", "world", "gold"})
 def published_values(config: Any) -> dict[str, Any]:
     """`config_values` as a manifest shows them to everybody: nothing that only this machine understands."""
     return {
-        name: _last_part(value) if name in _PATHS and isinstance(value, str) else value
+        name: _published_place(value) if name in _PATHS else value
         for name, value in config_values(config).items()
         if name not in _ONLY_HERE
     }
 
 
+def _published_place(value: Any) -> Any:
+    """A place, or several, as everybody may see it."""
+    if isinstance(value, list):
+        return [_published_place(item) for item in cast("list[Any]", value)]
+    return _last_part(value) if isinstance(value, str) else value
+
+
 def _last_part(place: str) -> str:
-    return place if place.startswith("hf:") else Path(place).name
+    """Of a path its last part; of a search server's URL the index, never its host or a password."""
+    if place.startswith("hf:"):
+        return place
+    if place.startswith("es:"):
+        return f"es:{Path(urlsplit(place.removeprefix('es:')).path).name}"
+    return Path(place).name
 
 
 def _toml(value: Any) -> Any:
@@ -93,7 +92,7 @@ def _toml(value: Any) -> Any:
         return "none"
     if isinstance(value, Path):
         return str(value)
-    return [_toml(item) for item in value] if isinstance(value, tuple) else value
+    return [_toml(item) for item in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
 
 
 @Parameter(name="*")
@@ -161,12 +160,12 @@ class JudgeKnobs:
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """Settings of the embedded BM25 index."""
+    """Settings of an index: embedded BM25, or with `--dense` one of embeddings."""
 
     title_boost: Annotated[float, Parameter(validator=Number(gte=0))] = 0.5
-    """Weight of a match in the title beyond its weight as part of the passage (0: none)."""
+    """BM25: weight of a match in the title beyond its weight as part of the passage (0: none)."""
     stemmer: str | None = "english"
-    """Language of stemmer and stop words; an empty text turns both off."""
+    """BM25: language of stemmer and stop words; an empty text turns both off."""
     title_field: str = "title"
     """Name of the title column in the corpus."""
     text_field: str = "text"
@@ -175,6 +174,7 @@ class IndexConfig:
     """Name of the passage id column; without it `id` where it exists, else the passage's position."""
     name: str | None = None
     """Name of the corpus in the rows; without it that of the file, folder or repository."""
+    embeddings: DenseConfig = NOT_DENSE
 
 
 @Parameter(name="*")
@@ -184,8 +184,8 @@ class CollectConfig:
 
     questions: str
     """Questions: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`."""
-    index: Path
-    """Folder of the index (`trajset index`)."""
+    index: tuple[str, ...]
+    """Folder of the index (`trajset index`). Given several times: their rankings are fused."""
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
@@ -235,6 +235,7 @@ class CollectConfig:
     partial: Flag = False
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
     knobs: TeacherKnobs = TeacherKnobs()
+    retrieval: RetrievalConfig = PLAIN
 
 
 @Parameter(name="*")

@@ -36,7 +36,7 @@ from .prompts import (
     render_observation,
     stop_strings,
 )
-from .retrieval.retriever import Retriever
+from .retrieval.retriever import Retriever, failure_of
 from .schema import (
     OBSERVATION_NAME,
     Conversation,
@@ -174,8 +174,8 @@ class _Rollout:
             await self._retrieve([c.query or "" for c, e in zip(calls, errors, strict=True) if not e])
         )
         for call, error in zip(calls, errors, strict=True):
-            hits = () if error else tuple(next(found))
-            search = SearchCall(call.query or "", hits, error)
+            hits = () if error else next(found)
+            search = SearchCall(call.query or "", tuple(hits), error or failure_of(hits))
             self.searches.append(search)
             text = observation_text(search)
             self.messages.append(render_observation(text, self.agent.prompt.grammar, call.id))

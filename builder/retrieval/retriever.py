@@ -24,11 +24,28 @@ class Retriever(Protocol):
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """At most `k` hits a query, best first; the outer list has the order of `queries`. Any text is valid.
+        A search that failed in a way that the model is told of is a `FailedSearch` in its place.
 
         Raises:
             RetrieverError: the engine failed as a whole.
         """
         ...
+
+
+class FailedSearch(list[Hit]):
+    """What a search gives that failed and that the model is told of: no hits, and why.
+
+    A list, so that nothing that only reads hits needs to know of it.
+    """
+
+    def __init__(self, error: str) -> None:
+        super().__init__()
+        self.error = error
+
+
+def failure_of(hits: Sequence[Hit]) -> str | None:
+    """Why a search failed, None if it did not."""
+    return hits.error if isinstance(hits, FailedSearch) else None
 
 
 @dataclass(frozen=True, slots=True)

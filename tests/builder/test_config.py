@@ -10,7 +10,7 @@ from trajset.builder.config import CollectConfig, ImportConfig, published_values
 
 COLLECT = CollectConfig(
     questions="/home/me/secret/questions.jsonl",
-    index=Path("/home/me/secret/index"),
+    index=("/home/me/secret/index",),
     out=Path("/home/me/secret/out"),
     teacher="Qwen/Qwen3-32B",
     base_url="http://gpu-7.internal:8000/v1",
@@ -22,7 +22,7 @@ def test_what_is_published_holds_no_place_of_this_machine() -> None:
     values = published_values(COLLECT)
     assert "secret" not in str(values)
     assert "internal" not in str(values)
-    assert (values["questions"], values["index"], values["world"]) == ("questions.jsonl", "index", "world")
+    assert (values["questions"], values["index"], values["world"]) == ("questions.jsonl", ["index"], "world")
     assert (values["teacher"], values["k"], values["known"]) == ("Qwen/Qwen3-32B", 5, 0.5)
     hub = dataclasses.replace(COLLECT, questions="hf:user/questions@v1:train")
     assert published_values(hub)["questions"] == "hf:user/questions@v1:train"
