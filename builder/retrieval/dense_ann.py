@@ -27,11 +27,11 @@ def build_approximate(vectors: StoredVectors, factory: str, search: str | None, 
         OSError: the disk refuses.
     """
     try:
-        index = faiss.index_factory(vectors.shards[0].shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.index_factory(vectors.stored.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
         if not index.is_trained:
             index.train(_sample(vectors))
         for start in range(0, len(vectors), _STEP):
-            index.add(vectors.rows(np.arange(start, min(start + _STEP, len(vectors)))))
+            index.add(vectors.block(start, start + _STEP))
     except RuntimeError as error:
         raise ConfigError(
             str(Problem("--faiss", f"must suit faiss ({_told(error)})", factory, _EXAMPLES))
@@ -71,7 +71,7 @@ def _tune(index: faiss.Index, search: str | None) -> None:
 def _sample(vectors: StoredVectors) -> Vectors:
     """Embeddings drawn with a fixed seed, in the order of the corpus."""
     if len(vectors) <= _TRAINING:
-        return vectors.rows(np.arange(len(vectors)))
+        return vectors.block(0, len(vectors))
     drawn = np.random.default_rng(0).choice(len(vectors), _TRAINING, replace=False)
     return vectors.rows(np.sort(drawn))
 

@@ -26,13 +26,17 @@ from ..sources import Source, open_source
 from .dense_ann import FILE as APPROXIMATE
 from .dense_ann import build_approximate
 from .dense_model import Encoder, open_encoder
-from .dense_vectors import SHARD, ShardFolder, StoredVectors, text_digest
+from .dense_shards import DATA, LOG, ShardWriter, text_digest
+from .dense_vectors import StoredVectors
 from .index_folder import BuiltIndex, Progress, complete_index, replacing
 from .index_manifest import DENSE, ENGINE_FOLDER, INDEX_FORMAT, MANIFEST, IndexManifest, file_sizes
 from .passage_store import FILE as PASSAGES
 from .passage_store import PassageWriter
 
-_STEP = 1024
+SHARD = 8192
+"""Passages in a shard: what a crash costs at most."""
+
+_STEP = 512
 """Passages embedded between two reports of progress."""
 
 
@@ -86,56 +90,51 @@ class _Build:
             "storage": wanted.storage,
             "faiss": wanted.faiss,
             "faiss_search": wanted.faiss_search,
-            "shard": self.shard,
         }
 
     @property
     def ranking(self) -> str:
         """A hash over what decides the ranking, wherever the model lies."""
-        places = {"model": self.encoder.encoding.short_name, "shard": None}
-        return content_hash([INDEX_FORMAT, self.settings | places])
+        return content_hash([INDEX_FORMAT, self.settings | {"model": self.encoder.encoding.short_name}])
 
     @property
     def key(self) -> str:
         """By which a rebuild is spared."""
         name = self.config.name or self.opened.name
-        return content_hash([DENSE, name, self.opened.fingerprint(), self.fields, self.ranking, self.shard])
+        return content_hash([DENSE, name, self.opened.fingerprint(), self.fields, self.ranking])
 
     def run(self, folder: Path, previous: Path, progress: Progress) -> IndexManifest:
         """Fill the folder from what is there already, from the `previous` engine and from the corpus."""
         (folder / MANIFEST).unlink(missing_ok=True)
         engine = folder / ENGINE_FOLDER
         engine.mkdir(exist_ok=True)
-        shards = self._cleared(engine)
+        self._clear(engine)
         digest = CorpusDigest()
-        passages = self._embed(shards, previous, digest, progress)
-        self._add_approximate(engine)
+        passages = self._embed(engine, previous, digest, progress)
+        self._add_approximate(engine, passages)
         save_config(self.config, folder / "config.toml")
         manifest = self._manifest(digest.hexdigest(), passages, file_sizes(engine))
         manifest.write(folder)
         return manifest
 
-    def _cleared(self, engine: Path) -> ShardFolder:
-        """The folder with nothing in it but shards."""
+    def _clear(self, engine: Path) -> None:
+        """Leave nothing in the folder but embeddings."""
         for path in engine.iterdir():
-            if not path.name.startswith("shard-"):
+            if path.name not in (DATA, LOG):
                 path.unlink()
-        key = content_hash([self.encoder.encoding.key, self.config.embeddings.storage])
-        return ShardFolder(engine, key)
 
-    def _embed(self, shards: ShardFolder, previous: Path, digest: CorpusDigest, progress: Progress) -> int:
-        count, number = 0, 0
-        with PassageWriter(shards.folder / PASSAGES) as store:
-            for number, passages in enumerate(_in_shards(self._passages(digest), self.shard)):
+    def _embed(self, engine: Path, previous: Path, digest: CorpusDigest, progress: Progress) -> int:
+        count = 0
+        key = content_hash([self.encoder.encoding.key, self.config.embeddings.storage])
+        with PassageWriter(engine / PASSAGES) as store, ShardWriter(engine, key, previous) as shards:
+            for passages in _in_shards(self._passages(digest), self.shard):
                 store.add(passages)
-                shards.adopt(previous, number)
                 texts = text_digest([canonical_json(passage) for passage in passages])
-                if shards.has(number, texts):
+                if shards.reuse(texts):
                     progress(len(passages))
                 else:
-                    shards.write(number, texts, self._vectors(passages, progress))
+                    shards.write(texts, self._vectors(passages, progress))
                 count += len(passages)
-        shards.keep_only(number + 1)
         return count
 
     def _passages(self, digest: CorpusDigest) -> Iterator[Passage]:
@@ -159,10 +158,10 @@ class _Build:
             raise DataError(str(Problem("embedding", "must be finite numbers", bad.id, fix)))
         return vectors
 
-    def _add_approximate(self, engine: Path) -> None:
+    def _add_approximate(self, engine: Path, passages: int) -> None:
         wanted = self.config.embeddings
         if wanted.faiss:
-            vectors = StoredVectors.open(engine, self.shard)
+            vectors = StoredVectors.open(engine, wanted.storage, passages)
             build_approximate(vectors, wanted.faiss, wanted.faiss_search, engine / APPROXIMATE)
 
     def _manifest(self, corpus_hash: str, passages: int, files: dict[str, int]) -> IndexManifest:

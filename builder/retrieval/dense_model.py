@@ -105,7 +105,7 @@ def open_encoder(config: DenseConfig) -> Encoder:
     prompts = choose_prompts(short_name(name), own, config)
     similarity = model.similarity_fn_name if config.similarity == "auto" else config.similarity
     encoding = Encoding(
-        model=str(Path(name).resolve()) if Path(name).is_dir() else name,
+        model=str(Path(name).absolute()) if Path(name).is_dir() else name,
         revision=_revision(name, config.dense_revision),
         query_prompt=prompts.query,
         passage_prompt=prompts.passage,

@@ -96,7 +96,7 @@ class _Engine:
 def _opened(path: Path, manifest: IndexManifest, encoder: Encoder) -> _Engine:
     folder, settings = path / ENGINE_FOLDER, manifest.settings
     try:
-        vectors = StoredVectors.open(folder, settings["shard"])
+        vectors = StoredVectors.open(folder, settings["storage"], manifest.passages)
         passages = PassageStore.open(folder / PASSAGES)
         approximate = None
         if settings["faiss"]:
