@@ -28,9 +28,19 @@ def test_what_is_published_holds_no_place_of_this_machine() -> None:
     assert published_values(hub)["questions"] == "hf:user/questions@v1:train"
 
 
+def test_of_several_indexes_and_of_servers_no_address_is_published() -> None:
+    places = (
+        "/home/me/secret/bm25",
+        "es:https://elastic:pw@db.internal:9200/wiki-1a2b",
+        "es:http://db.internal:9200",
+    )
+    values = published_values(dataclasses.replace(COLLECT, index=places))
+    assert values["index"] == ["bm25", "es:wiki-1a2b", "es:"]
+
+
 def test_every_option_that_is_a_path_is_cut_or_left_out() -> None:
     for kind in vars(config).values():
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             for name, hint in typing.get_type_hints(kind).items():
                 if hint is Path or Path in typing.get_args(hint):
                     option = name.replace("_", "-")
