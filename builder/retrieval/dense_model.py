@@ -13,6 +13,7 @@ import numpy as np
 from huggingface_hub import constants, try_to_load_from_cache
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging as transformers_logging
 
 from ..errors import ConfigError, DataError, Problem
 from ..hub_client import hub_errors
@@ -141,6 +142,7 @@ def short_name(model: str) -> str:
 
 def _load(name: str, revision: str | None, compute: str, device: str | None) -> SentenceTransformer:
     kwargs: dict[str, Any] = {"dtype": compute}
+    transformers_logging.disable_progress_bar()  # ours counts passages
     try:
         with hub_errors(name):
             return SentenceTransformer(
