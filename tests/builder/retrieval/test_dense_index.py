@@ -1,7 +1,10 @@
 """The index of embeddings: exact against brute force, resumed after a crash, mapped, pinned to its model."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -289,6 +292,36 @@ def test_a_folder_that_is_no_index_is_left_alone(model: str, corpus: str, tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         build_dense_index(corpus, tmp_path / "file" / "index", config_of(model))
+
+
+def test_a_model_from_the_hub_is_pinned_to_its_commit(model: str, corpus: str, tmp_path: Path) -> None:
+    """From a cache as a download leaves it, without a network, in a process of its own."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repo = tmp_path / "hub" / "models--someone--e5-tiny"
+    shutil.copytree(model, repo / "snapshots" / commit)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(commit)
+    out = tmp_path / "index"
+    code = f"""
+from pathlib import Path
+from trajset.cli import app
+def trajset(*tokens): return app.meta(list(tokens), result_action="return_value")
+assert trajset("index", {corpus!r}, {str(out)!r}, "--dense", "someone/e5-tiny") == 0
+Path({str(repo / "refs" / "main")!r}).write_text("f" * 40)  # the repository moved on
+assert trajset("search", {str(out)!r}, "river") == 0
+print(trajset("index", {corpus!r}, {str(tmp_path / "other")!r}, "--dense", "someone/not-downloaded"))
+"""
+    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    settings = json.loads((out / MANIFEST).read_bytes())["settings"]
+    assert (settings["model"], settings["revision"]) == ("someone/e5-tiny", commit)
+    assert "river" in run.stdout
+    assert run.stdout.splitlines()[-1] == "2"
+    assert "'someone/not-downloaded'" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_a_real_model_finds_by_meaning(tmp_path: Path) -> None:
