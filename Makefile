@@ -34,7 +34,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[train,bench,test]'
+	$(PIP) -e '.[train,dense,bench,test]'
 	touch $@ $(VENV)/.core
 
 clean:

@@ -25,6 +25,7 @@ from .builder.config import (
     Seconds,
     WorldConfig,
 )
+from .builder.retrieval_config import PLAIN, RetrievalConfig
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
@@ -42,7 +43,10 @@ Version = Annotated[
 ]
 DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
 RunFolder = Annotated[Path, Parameter(help="The run's folder, `--out` of `trajset collect`.")]
-IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
+Index = Annotated[str, Parameter(help="Folder of the index.")]
+Fuse = Annotated[
+    tuple[str, ...], Parameter(help="Further indexes over the same corpus, whose rankings are fused with it.")
+]
 Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
 Recipes = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Against = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
@@ -90,7 +94,9 @@ def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
 
 @app.command
 def index(corpus: str, folder: Path, *, config: IndexConfig = IndexConfig()) -> None:
-    """Index a corpus for BM25 search. An unchanged corpus is not indexed again.
+    """Index a corpus for BM25 search, or with `--dense` for search by embeddings.
+
+    An unchanged corpus is not indexed again. `--dense` goes on where a build of the same died.
 
     Parameters
     ----------
@@ -106,7 +112,9 @@ def index(corpus: str, folder: Path, *, config: IndexConfig = IndexConfig()) -> 
 
 
 @app.command
-def search(folder: IndexFolder, query: str, *, k: Positive = 5) -> None:
+def search(
+    index: Index, query: str, *, k: Positive = 5, fuse: Fuse = (), config: RetrievalConfig = PLAIN
+) -> None:
     """Search an index and show the passages, as the model would read them.
 
     Parameters
@@ -116,13 +124,20 @@ def search(folder: IndexFolder, query: str, *, k: Positive = 5) -> None:
     k
         Number of passages.
     """
-    from .commands.make import show_search
+    from .commands.make import Searched, show_search
 
-    show_search(folder, query, k, console)
+    show_search(Searched((index, *fuse), config), query, k, console)
 
 
 @app.command
-def recall(folder: IndexFolder, questions: str, *, limit: Positive | None = None) -> None:
+def recall(
+    index: Index,
+    questions: str,
+    *,
+    limit: Positive | None = None,
+    fuse: Fuse = (),
+    config: RetrievalConfig = PLAIN,
+) -> None:
     """Measure an index: full recall@2, 5, 10 and MRR@10 of the gold titles, searching with the question.
 
     Parameters
@@ -132,9 +147,9 @@ def recall(folder: IndexFolder, questions: str, *, limit: Positive | None = None
     limit
         Take only that many questions.
     """
-    from .commands.make import measure_recall
+    from .commands.make import Searched, measure_recall
 
-    measure_recall(folder, questions, limit, console)
+    measure_recall(Searched((index, *fuse), config), questions, limit, console)
 
 
 @app.command

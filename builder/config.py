@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 import tomli_w
 from cyclopts import Parameter
@@ -20,6 +21,7 @@ from .option_types import WHOLE as WHOLE
 from .option_types import Count as Count
 from .option_types import Flag, Heat, Mass, Positive, Seed, Share
 from .option_types import Seconds as Seconds
+from .retrieval_config import NOT_DENSE, PLAIN, DenseConfig, RetrievalConfig
 from .vllm_config import VllmConfig
 from .watch_config import WatchConfig
 
@@ -58,7 +60,7 @@ def config_values(config: Any) -> dict[str, Any]:
     return values
 
 
-_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache"}) | {
+_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache", "search-cache", "embedding-model"}) | {
     *("summariser-base-url", "summariser-api-key-env"),
     *("vllm-python", "vllm-port", "vllm-args", "vllm-start", "vllm-restarts"),
     *("track", "track-project", "track-every"),
@@ -71,7 +73,7 @@ _PATHS = frozenset({"questions", "index", "world", "gold"})
 def published_values(config: Any) -> dict[str, Any]:
     """`config_values` as a manifest shows them to everybody: nothing that only this machine understands."""
     values = {
-        name: _last_part(value) if name in _PATHS and isinstance(value, str) else value
+        name: _published_place(value) if name in _PATHS else value
         for name, value in config_values(config).items()
         if name not in _ONLY_HERE
     }
@@ -79,8 +81,20 @@ def published_values(config: Any) -> dict[str, Any]:
     return values | {"teacher": _public_model(teacher)} if isinstance(teacher, str) else values
 
 
+def _published_place(value: Any) -> Any:
+    """A place, or several, as everybody may see it."""
+    if isinstance(value, list):
+        return [_published_place(item) for item in cast("list[Any]", value)]
+    return _last_part(value) if isinstance(value, str) else value
+
+
 def _last_part(place: str) -> str:
-    return place if place.startswith("hf:") else Path(place).name
+    """Of a path its last part; of a search server's URL the index, never its host or a password."""
+    if place.startswith("hf:"):
+        return place
+    if place.startswith("es:"):
+        return f"es:{Path(urlsplit(place.removeprefix('es:')).path).name}"
+    return Path(place).name
 
 
 def _public_model(teacher: str) -> str:
@@ -95,7 +109,7 @@ def _toml(value: Any) -> Any:
         return "none"
     if isinstance(value, Path):
         return str(value)
-    return [_toml(item) for item in value] if isinstance(value, tuple) else value
+    return [_toml(item) for item in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
 
 
 @Parameter(name="*")
@@ -173,12 +187,12 @@ class JudgeKnobs:
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """Settings of the embedded BM25 index."""
+    """Settings of an index: embedded BM25, or with `--dense` one of embeddings."""
 
     title_boost: Annotated[float, Parameter(validator=Number(gte=0))] = 0.5
-    """Weight of a match in the title beyond its weight as part of the passage (0: none)."""
+    """BM25: weight of a match in the title beyond its weight as part of the passage (0: none)."""
     stemmer: str | None = "english"
-    """Language of stemmer and stop words; an empty text turns both off."""
+    """BM25: language of stemmer and stop words; an empty text turns both off."""
     title_field: str = "title"
     """Name of the title column in the corpus."""
     text_field: str = "text"
@@ -187,6 +201,7 @@ class IndexConfig:
     """Name of the passage id column; without it `id` where it exists, else the passage's position."""
     name: str | None = None
     """Name of the corpus in the rows; without it that of the file, folder or repository."""
+    embeddings: DenseConfig = NOT_DENSE
 
 
 @Parameter(name="*")
@@ -196,8 +211,8 @@ class CollectConfig:
 
     questions: str
     """Questions: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`."""
-    index: Path
-    """Folder of the index (`trajset index`)."""
+    index: tuple[str, ...]
+    """Folder of the index (`trajset index`). Given several times: their rankings are fused."""
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
@@ -259,6 +274,7 @@ class CollectConfig:
     last_turn: LastTurnConfig = LastTurnConfig()
     talk: TalkConfig = TalkConfig()
     local: LocalConfig = LocalConfig()
+    retrieval: RetrievalConfig = PLAIN
 
 
 @Parameter(name="*")

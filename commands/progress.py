@@ -6,15 +6,25 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 STDERR = Console(stderr=True, emoji=False)
+
+
+class _Rate(ProgressColumn):
+    """How many come in a second, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        """E.g. `1,234/s`; nothing until two reports have come."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
 @contextmanager
 def counting(what: str) -> Generator[Callable[[int], None]]:
     """A counter of unknown length: the function takes how many came since the last call."""
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
+    counted = TextColumn("{task.completed:,} {task.description}")
+    columns = (SpinnerColumn(), counted, _Rate(), TimeElapsedColumn())
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda count: bar.advance(task, count)

@@ -70,6 +70,7 @@ def test_the_import_check_sees_a_step_back(text: str) -> None:
 
 
 DISTRIBUTIONS = {
+    "faiss": "faiss-cpu",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "Stemmer": "pystemmer",

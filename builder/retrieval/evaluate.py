@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import shorten
 
 from rich.table import Table
@@ -19,8 +18,7 @@ from rich.text import Text
 from ..errors import DataError, Problem
 from ..questions import TypedQuestion, load_typed_questions
 from ..schema import SearchCall
-from .retriever import Retriever
-from .tantivy_index import TantivyRetriever
+from .retriever import Retriever, failure_of
 
 DEPTHS = (2, 5, 10)
 """Numbers of hits at which full recall is measured; the last also bounds the reciprocal rank."""
@@ -67,13 +65,15 @@ class RecallReport:
     without_titles: int
 
 
-def measure_recall(index: Path, questions: str, limit: int | None = None, seed: int = 0) -> RecallReport:
-    """Search an index for every question of a source that names its supporting titles.
+def measure_recall(
+    retriever: Retriever, questions: str, limit: int | None = None, seed: int = 0
+) -> RecallReport:
+    """Search for every question of a source that names its supporting titles.
 
     Raises:
-        DataError: the index or the questions cannot be read, or no question names its titles.
+        DataError: the questions cannot be read, or none names its titles.
+        RetrieverError: the search engine failed.
     """
-    retriever = TantivyRetriever.open(index)
     return recall_report(retriever, load_typed_questions(questions, limit, seed))
 
 
@@ -144,19 +144,19 @@ def _caption(report: RecallReport) -> str | None:
     return f"{report.without_titles:,} questions name no supporting titles and were left out"
 
 
-def look_up(index: Path, queries: Sequence[str], k: int) -> list[SearchCall]:
-    """Search an index by hand: one call a query, in order.
+def look_up(retriever: Retriever, queries: Sequence[str], k: int) -> list[SearchCall]:
+    """Search by hand: one call a query, in order.
 
     Raises:
-        DataError: `index` is not a complete index.
+        RetrieverError: the search engine failed.
     """
-    results = TantivyRetriever.open(index).search(queries, k)
-    return [SearchCall(query, tuple(hits)) for query, hits in zip(queries, results, strict=True)]
+    results = zip(queries, retriever.search(queries, k), strict=True)
+    return [SearchCall(query, tuple(hits), failure_of(hits)) for query, hits in results]
 
 
 def hits_table(call: SearchCall, width: int = 160) -> Table:
     """The hits of one search for a terminal: of each text the first `width` characters."""
-    table = Table(title=Text(call.query), caption=None if call.hits else "nothing found")
+    table = Table(title=Text(call.query), caption=None if call.hits else call.error or "nothing found")
     for heading in ("rank", "score", "id", "title", "text"):
         table.add_column(heading, justify="right" if heading in ("rank", "score") else "left")
     for rank, hit in enumerate(call.hits, 1):

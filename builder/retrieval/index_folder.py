@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,40 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import DataError, Problem, StorageError
-from .index_manifest import ENGINE_FOLDER, MANIFEST
+from .index_manifest import ENGINE_FOLDER, MANIFEST, IndexManifest, read_manifest
+
+Progress = Callable[[int], None]
+"""Told the number of passages taken in since the last call."""
 
 _OURS = frozenset({MANIFEST, ENGINE_FOLDER, "config.toml"})
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltIndex:
+    """An index on disk; `reused` when it was there already, from the same corpus with the same settings."""
+
+    path: Path
+    manifest: IndexManifest
+    reused: bool
+
+
+def complete_index(out: Path) -> IndexManifest | None:
+    """The manifest of the index in a folder, None where there is no complete one."""
+    try:
+        return read_manifest(out)
+    except DataError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Replacement:
-    """A folder in the making. The old one stays where it is until `finish`."""
+    """A folder in the making. The old one stays where it is until `finish`.
+
+    Of a `resumable` build the new folder outlives a crash, for the next build to go on with.
+    """
 
     out: Path
+    resumable: bool = False
 
     @property
     def partial(self) -> Path:
@@ -33,13 +57,13 @@ class Replacement:
         return self.out.with_name(f".{self.out.name}.replaced")
 
     def start(self) -> Path:
-        """An empty folder to build in.
+        """A folder to build in, empty unless the build is resumable.
 
         Raises:
             DataError: what lies at `out` is not an index, and so is not replaced.
         """
         _check_replaceable(self.out)
-        self.partial.mkdir()
+        self.partial.mkdir(exist_ok=self.resumable)
         return self.partial
 
     def finish(self) -> None:
@@ -53,12 +77,12 @@ class Replacement:
         """Undo what a crash left: an old folder comes back if its successor had not arrived."""
         if self.replaced.exists() and not self.out.exists():
             self.replaced.rename(self.out)
-        for leftover in (self.partial, self.replaced):
+        for leftover in (self.replaced,) if self.resumable else (self.partial, self.replaced):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
-def replacing(out: Path) -> Generator[Replacement]:
+def replacing(out: Path, *, resumable: bool = False) -> Generator[Replacement]:
     """Hold `out` against other builds; clean up before and after.
 
     Raises:
@@ -68,7 +92,7 @@ def replacing(out: Path) -> Generator[Replacement]:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(out.with_name(f".{out.name}.lock"), timeout=0):
-            replacement = Replacement(out)
+            replacement = Replacement(out, resumable)
             replacement.clean()
             try:
                 yield replacement

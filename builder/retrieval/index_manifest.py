@@ -14,6 +14,9 @@ from ..schema import JsonObject
 
 MANIFEST = "manifest.json"
 ENGINE_FOLDER = "engine"
+BM25 = "tantivy"
+DENSE = "faiss"
+"""Values of `IndexManifest.engine`: which engine reads the folder."""
 INDEX_FORMAT = 1
 """Raised when the layout of the folder or of the engine's fields changes: older indexes must be rebuilt."""
 

@@ -8,7 +8,7 @@ alone: equal scores are ordered by the passages' position in the corpus.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,27 +26,15 @@ from ..errors import DataError, Problem, RetrieverError, StorageError
 from ..identity import content_hash
 from ..schema import Hit, JsonObject, Passage
 from ..sources import Source, open_source
-from .index_folder import replacing
+from .index_folder import BuiltIndex, Progress, complete_index, replacing
+from .index_manifest import BM25 as ENGINE
 from .index_manifest import ENGINE_FOLDER, INDEX_FORMAT, REBUILD, IndexManifest, file_sizes, read_manifest
 from .tantivy_engine import Analysis, any_of, create_index, from_document, to_document
 
-Progress = Callable[[int], None]
-"""Told the number of passages taken in since the last call."""
-
-ENGINE = "tantivy"
 _PROGRESS_STEP = 1000
 _MARGIN = 8
 _POOL_FROM = 16
 _POOL_THREADS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltIndex:
-    """An index on disk; `reused` when it was there already, from the same corpus with the same settings."""
-
-    path: Path
-    manifest: IndexManifest
-    reused: bool
 
 
 def build_index(
@@ -64,18 +52,11 @@ def build_index(
     opened = open_source(source)
     build = _Build(source, opened, config, Analysis.of(config.stemmer), _build_key(opened, config))
     with replacing(out) as folder:
-        if (existing := _complete(out)) and existing.build_key == build.key:
+        if (existing := complete_index(out)) and existing.build_key == build.key:
             return BuiltIndex(out, existing, reused=True)
         manifest = build.run(folder.start(), progress)
         folder.finish()
     return BuiltIndex(out, manifest, reused=False)
-
-
-def _complete(out: Path) -> IndexManifest | None:
-    try:
-        return read_manifest(out)
-    except DataError:
-        return None
 
 
 def _settings(config: IndexConfig) -> JsonObject:

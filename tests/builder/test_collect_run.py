@@ -31,7 +31,7 @@ def config(tmp_path_factory) -> CollectConfig:
     build_index(str(folder / "corpus.jsonl"), folder / "index", IndexConfig())
     return CollectConfig(
         questions=str(folder / "questions.jsonl"),
-        index=folder / "index",
+        index=(str(folder / "index"),),
         out=folder / "out",
         teacher="simulated",
         world=folder,

@@ -13,7 +13,7 @@ from trajset.builder.vllm_config import VllmConfig
 
 COLLECT = CollectConfig(
     questions="/home/me/secret/questions.jsonl",
-    index=Path("/home/me/secret/index"),
+    index=("/home/me/secret/index",),
     out=Path("/home/me/secret/out"),
     teacher="Qwen/Qwen3-32B",
     base_url=("http://gpu-7.internal:8000/v1",),
@@ -25,7 +25,7 @@ def test_what_is_published_holds_no_place_of_this_machine() -> None:
     values = published_values(COLLECT)
     assert "secret" not in str(values)
     assert "internal" not in str(values)
-    assert (values["questions"], values["index"], values["world"]) == ("questions.jsonl", "index", "world")
+    assert (values["questions"], values["index"], values["world"]) == ("questions.jsonl", ["index"], "world")
     assert (values["teacher"], values["k"], values["known"]) == ("Qwen/Qwen3-32B", 5, 0.5)
     hub = dataclasses.replace(COLLECT, questions="hf:user/questions@v1:train")
     assert published_values(hub)["questions"] == "hf:user/questions@v1:train"
@@ -84,6 +84,16 @@ def test_how_a_server_is_started_is_not_published() -> None:
     values = published_values(dataclasses.replace(COLLECT, vllm=options))
     assert "secret" not in str(values)
     assert (values["tensor-parallel"], values["tool-parser"]) == (2, "auto")
+
+
+def test_of_several_indexes_and_of_servers_no_address_is_published() -> None:
+    places = (
+        "/home/me/secret/bm25",
+        "es:https://elastic:pw@db.internal:9200/wiki-1a2b",
+        "es:http://db.internal:9200",
+    )
+    values = published_values(dataclasses.replace(COLLECT, index=places))
+    assert values["index"] == ["bm25", "es:wiki-1a2b", "es:"]
 
 
 def test_every_option_that_is_a_path_is_cut_or_left_out() -> None:

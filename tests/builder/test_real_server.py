@@ -47,7 +47,7 @@ def url(folder: Path) -> Iterator[str]:
 def config(shared_data: Path, folder: Path, url: str, **changes) -> CollectConfig:
     settings = {
         "questions": str(shared_data / "retrieval" / "hotpotqa_val500_bm25_results.csv.gz"),
-        "index": folder / "index",
+        "index": (str(folder / "index"),),
         "teacher": "tiny-qwen3",
         "base_url": (url,),
         "limit": 20,

@@ -19,6 +19,7 @@ from trajset.builder.chat.scripted import Reply, ScriptedChat
 from trajset.builder.errors import ChatServerError, RetrieverError
 from trajset.builder.identity import derived_seed
 from trajset.builder.prompts import Call, Turn, load_prompt, render_turn
+from trajset.builder.retrieval.noise import NoisyRetriever
 from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.rollout import Agent, Limits, rollout
 from trajset.builder.schema import (
@@ -72,6 +73,20 @@ def test_a_search_and_an_answer(grammar):
     assert [call.query for call in trajectory.searches] == ["director"]
     assert "It was directed by Ann Oslo." in trajectory.conversation.messages[3].content
     assert trajectory.conversation.messages[3].is_observation
+
+
+@both
+def test_a_dropped_search_is_told_to_the_model_and_the_rollout_goes_on(grammar):
+    script = [searches("director", grammar=grammar), answers("Ann Oslo", grammar)]
+    dropping = NoisyRetriever(DictRetriever(HITS), {"drop": 1.0})
+    trajectory = run(script, grammar, retriever=dropping)
+    assert trajectory.outcome.stop_reason is StopReason.ANSWERED
+    assert [(call.hits, call.error) for call in trajectory.searches] == [
+        ((), "the search engine did not answer")
+    ]
+    observation = trajectory.conversation.messages[3]
+    assert observation.is_observation
+    assert "Search failed: the search engine did not answer" in observation.content
 
 
 @both

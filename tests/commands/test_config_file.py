@@ -16,7 +16,7 @@ def test_a_saved_config_runs_again(world: Path, tmp_path: Path, launch):
     """`index` and `world` are options of collect and names of commands too."""
     out, file = tmp_path / "out", tmp_path / "run.toml"
     questions = str(world / "questions.jsonl")
-    config = CollectConfig(questions, tmp_path / "index", out, "simulated", world=world, top_k=None)
+    config = CollectConfig(questions, (str(tmp_path / "index"),), out, "simulated", world=world, top_k=None)
     save_config(config, file)
     assert launch("collect", "--config", file) == 0
     again = tmp_path / "again"
