@@ -14,16 +14,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from .builder.config import (
-    CollectConfig,
-    Count,
-    Flag,
-    ImportConfig,
-    IndexConfig,
-    Positive,
-    QuickstartConfig,
-    WorldConfig,
-)
+from .builder.config import CollectConfig, ImportConfig, IndexConfig, QuickstartConfig, WorldConfig
+from .builder.option_types import Count, Flag, Positive
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label

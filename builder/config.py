@@ -7,32 +7,16 @@ where the values come in (cyclopts); the config that ran is written beside the o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
-
-def _whole(kind: object, tokens: Sequence[Token]) -> int:
-    """A whole number; cyclopts by itself would round 2.5 to 2."""
-    try:
-        return int(tokens[0].value)
-    except ValueError as error:
-        raise ValueError(f'"{tokens[0].value}" is no whole number') from error
-
-
-WHOLE = Parameter(converter=_whole)
-Positive = Annotated[int, WHOLE, Parameter(validator=Number(gte=1))]
-Count = Annotated[int, WHOLE, Parameter(validator=Number(gte=0))]
-Seed = Annotated[int, WHOLE, Parameter(validator=Number(gte=-(2**63), lt=2**63))]
-"""Seeds go into ids, which hold integers of 64 bits."""
-Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
-Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
-Flag = Annotated[bool, Parameter(negative="")]
+from .option_types import WHOLE, Count, Flag, Positive, Seconds, Seed, Share
+from .source_config import ELASTIC_OPTIONS, ElasticConfig, QuestionFields
 
 TranscriptFormat = Literal[
     "auto",
@@ -60,16 +44,16 @@ def config_values(config: Any) -> dict[str, Any]:
     """The options by name: paths as text, those left at None left out, those set to it as "none". A config
     inside a config lays its options beside the others."""
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
+    for option in dataclasses.fields(config):
+        value = getattr(config, option.name)
         if dataclasses.is_dataclass(value):
             values |= config_values(value)
-        elif value is not None or field.default is not None:
-            values[field.name.replace("_", "-")] = _toml(value)
+        elif value is not None or option.default is not None:
+            values[option.name.replace("_", "-")] = _toml(value)
     return values
 
 
-_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache"})
+_ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache", *ELASTIC_OPTIONS})
 """Options that say where something is and not what was made: they are not published."""
 _PATHS = frozenset({"questions", "index", "world", "gold"})
 """Options that may hold a path, of which only the last part is published."""
@@ -183,9 +167,10 @@ class CollectConfig:
     """Settings of `trajset collect`."""
 
     questions: str
-    """Questions: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`."""
-    index: Path
-    """Folder of the index (`trajset index`)."""
+    """Questions: a named source (`hotpotqa:train`), a JSONL, JSON, CSV or Parquet file, or
+    `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`."""
+    index: str
+    """Folder of the index (`trajset index`), or `es:URL/ALIAS` in Elasticsearch."""
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
@@ -224,7 +209,7 @@ class CollectConfig:
     """Hard deadline of a rollout in seconds."""
     request_timeout: Seconds = 120.0
     """Longest wait for one reply in seconds."""
-    retries: Annotated[int, WHOLE, Parameter(validator=Number(gte=0))] = 4
+    retries: Count = 4
     """Retries of a request after 429, 5xx or a timeout, with backoff."""
     concurrency: Positive = 32
     """Rollouts under way at once."""
@@ -235,6 +220,8 @@ class CollectConfig:
     partial: Flag = False
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
     knobs: TeacherKnobs = TeacherKnobs()
+    fields: QuestionFields = field(default_factory=QuestionFields)
+    elastic: ElasticConfig = field(default_factory=ElasticConfig)
 
 
 @Parameter(name="*")
