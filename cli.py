@@ -16,6 +16,7 @@ from rich.console import Console
 
 from .builder.config import CollectConfig, ImportConfig, IndexConfig, QuickstartConfig, WorldConfig
 from .builder.option_types import Count, Flag, Positive
+from .builder.source_config import ElasticBuildConfig, ElasticConfig
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
@@ -31,7 +32,7 @@ Version = Annotated[
     str, Parameter(help="`REPO[@REVISION]` on the Hub; without a revision the newest commit.")
 ]
 DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
-IndexFolder = Annotated[Path, Parameter(help="Folder of the index.")]
+Index = Annotated[str, Parameter(help="Folder of the index, or `es:URL/ALIAS` in Elasticsearch.")]
 Repo = Annotated[str, Parameter(help="Repository on the Hub, as `user/name`.")]
 Recipes = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Against = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
@@ -78,24 +79,35 @@ def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
 
 
 @app.command
-def index(corpus: str, folder: Path, *, config: IndexConfig = IndexConfig()) -> None:
-    """Index a corpus for BM25 search. An unchanged corpus is not indexed again.
+def index(
+    corpus: str,
+    index: str,
+    *,
+    config: IndexConfig = IndexConfig(),
+    elastic: ElasticConfig = ElasticConfig(),
+    build: ElasticBuildConfig = ElasticBuildConfig(),
+) -> None:
+    """Index a corpus for BM25 search, in a folder or in Elasticsearch. An unchanged one is not indexed again.
 
     Parameters
     ----------
     corpus
         Passages with a title and a text: a JSONL, JSON or Parquet file (plain or .gz), a folder of them, or
         `hf:REPO[@REVISION][:SPLIT]`.
-    folder
-        Where the index is written.
+    index
+        Where it is written: a folder, or `es:URL/ALIAS`, such as `es:http://localhost:9200/wiki`.
     """
-    from .commands.make import make_index
+    from .builder.retrieval.elastic_client import is_elastic
+    from .commands.make import ElasticPlan, make_elastic_index, make_index
 
-    make_index(corpus, folder, config, console)
+    if is_elastic(index):
+        make_elastic_index(corpus, index, ElasticPlan(config, elastic, build), console)
+    else:
+        make_index(corpus, Path(index), config, console)
 
 
 @app.command
-def search(folder: IndexFolder, query: str, *, k: Positive = 5) -> None:
+def search(index: Index, query: str, *, k: Positive = 5, elastic: ElasticConfig = ElasticConfig()) -> None:
     """Search an index and show the passages, as the model would read them.
 
     Parameters
@@ -105,13 +117,19 @@ def search(folder: IndexFolder, query: str, *, k: Positive = 5) -> None:
     k
         Number of passages.
     """
-    from .commands.make import show_search
+    from .commands.make import Searched, show_search
 
-    show_search(folder, query, k, console)
+    show_search(Searched(index, elastic), query, k, console)
 
 
 @app.command
-def recall(folder: IndexFolder, questions: str, *, limit: Positive | None = None) -> None:
+def recall(
+    index: Index,
+    questions: str,
+    *,
+    limit: Positive | None = None,
+    elastic: ElasticConfig = ElasticConfig(),
+) -> None:
     """Measure an index: full recall@2, 5, 10 and MRR@10 of the gold titles, searching with the question.
 
     Parameters
@@ -121,9 +139,9 @@ def recall(folder: IndexFolder, questions: str, *, limit: Positive | None = None
     limit
         Take only that many questions.
     """
-    from .commands.make import measure_recall
+    from .commands.make import Searched, measure_recall
 
-    measure_recall(folder, questions, limit, console)
+    measure_recall(Searched(index, elastic), questions, limit, console)
 
 
 @app.command

@@ -15,7 +15,9 @@ import tomli_w
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from .option_types import WHOLE, Count, Flag, Positive, Seconds, Seed, Share
+from .option_types import WHOLE as WHOLE
+from .option_types import Count as Count
+from .option_types import Flag, Positive, Seconds, Seed, Share
 from .source_config import ELASTIC_OPTIONS, ElasticConfig, QuestionFields
 
 TranscriptFormat = Literal[
@@ -209,7 +211,7 @@ class CollectConfig:
     """Hard deadline of a rollout in seconds."""
     request_timeout: Seconds = 120.0
     """Longest wait for one reply in seconds."""
-    retries: Count = 4
+    retries: Annotated[int, WHOLE, Parameter(validator=Number(gte=0))] = 4
     """Retries of a request after 429, 5xx or a timeout, with backoff."""
     concurrency: Positive = 32
     """Rollouts under way at once."""

@@ -1,4 +1,4 @@
-"""Types of options with their limits, which cyclopts checks where the values come in."""
+"""Types of options: what the command line and a config file check before a config is made of them."""
 
 from __future__ import annotations
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from ..builder.config import IndexConfig, WorldConfig
+from ..builder.retrieval.elastic_build import ElasticBuilt, ElasticPlan, build_elastic
+from ..builder.retrieval.elastic_client import ElasticSpec
 from ..builder.retrieval.evaluate import hits_table, look_up, recall_table
 from ..builder.retrieval.evaluate import measure_recall as recall_of_index
+from ..builder.retrieval.opening import open_index
+from ..builder.retrieval.retriever import Retriever
 from ..builder.retrieval.tantivy_index import build_index
+from ..builder.source_config import ElasticConfig
 from ..builder.world.files import write_world
 from ..builder.world.world import generate
 from .progress import counting
@@ -33,12 +39,44 @@ def make_index(corpus: str, folder: Path, config: IndexConfig, console: Console)
     )
 
 
-def show_search(folder: Path, query: str, k: int, console: Console) -> None:
+def make_elastic_index(corpus: str, spec: str, plan: ElasticPlan, console: Console) -> None:
+    """Build an index in Elasticsearch, or say that it is there."""
+    with counting("passages") as count:
+        built = build_elastic(corpus, spec, plan, count)
+    console.print(_built(ElasticSpec.parse(spec), built), soft_wrap=True)
+    if built.replaced:
+        fate = "deleted" if plan.build.es_delete_old else "kept, without the alias"
+        console.print(f"Before: {', '.join(built.replaced)} ({fate}).", soft_wrap=True)
+
+
+def _built(spec: ElasticSpec, built: ElasticBuilt) -> str:
+    meta = built.meta
+    state = "unchanged, reused" if built.reused else f"indexed ({built.sent:,} sent now)"
+    ranking = meta.retriever(spec.mode)
+    return f"{spec} -> {built.name}: {meta.passages:,} passages of {meta.corpus} {state} ({ranking})"
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What to search, and how to reach it."""
+
+    index: str
+    elastic: ElasticConfig
+
+    def open(self) -> Retriever:
+        """The search engine.
+
+        Raises: what `open_index` raises.
+        """
+        return open_index(self.index, self.elastic)
+
+
+def show_search(searched: Searched, query: str, k: int, console: Console) -> None:
     """Print the hits of one query."""
-    for call in look_up(folder, [query], k):
+    for call in look_up(searched.open(), [query], k):
         console.print(hits_table(call))
 
 
-def measure_recall(folder: Path, questions: str, limit: int | None, console: Console) -> None:
+def measure_recall(searched: Searched, questions: str, limit: int | None, console: Console) -> None:
     """Print recall and MRR of an index over questions with gold titles."""
-    console.print(recall_table(recall_of_index(folder, questions, limit)))
+    console.print(recall_table(recall_of_index(searched.open(), questions, limit)))

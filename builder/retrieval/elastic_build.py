@@ -282,7 +282,7 @@ class _Build:
 
     def _vector(self) -> VectorField | None:
         embedder = self.plan.embedder
-        return None if embedder is None else VectorField(embedder.name, embedder.dims)
+        return None if embedder is None else VectorField(embedder.name, embedder.dims, embedder.settings)
 
 
 def passage_text(passage: Passage) -> str:

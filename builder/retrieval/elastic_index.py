@@ -48,10 +48,11 @@ _LONGEST_WORD = 255
 
 @dataclass(frozen=True, slots=True)
 class VectorField:
-    """Whose embeddings an index holds: the model's name and the length of its vectors."""
+    """Whose embeddings an index holds: the model's name, the length of its vectors, what opens it again."""
 
     model: str
     dims: int
+    settings: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class ElasticMeta:
         if mode != "dense":
             parts.append(self.settings)
         if mode != "bm25":
-            parts.append(self.vector)
+            parts.append(self.vector and [self.vector.model, self.vector.dims])
         if mode == "hybrid":
             parts += [RANK_CONSTANT, FUSION_DEPTH]
         return f"{mode}-{ENGINE}@{content_hash(parts, 8)}"

@@ -195,7 +195,7 @@ def _embedder(spec: ElasticSpec, meta: ElasticMeta, embedders: OpenEmbedder | No
         raise ConfigError(str(Problem(str(spec), "must hold embeddings", meta.corpus, fix)))
     if embedders is None:
         raise _no_embedder(spec)
-    embedder = embedders(meta.vector.model)
+    embedder = embedders(meta.vector.settings)
     made = (embedder.name, embedder.dims)
     if made != (meta.vector.model, meta.vector.dims):
         rule = f"must be searched with {meta.vector.model} of {meta.vector.dims} dims"

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..schema import JsonObject
+
 Vectors = npt.NDArray[np.float32]
 """Of shape [number of texts, dims]."""
 
@@ -18,6 +20,11 @@ class Embedder(Protocol):
     @property
     def name(self) -> str:
         """The model and what else changes its vectors; an index remembers it."""
+        ...
+
+    @property
+    def settings(self) -> JsonObject:
+        """What opens the same model again, to be kept in the index: JSON, without secrets."""
         ...
 
     @property
@@ -34,5 +41,5 @@ class Embedder(Protocol):
         ...
 
 
-OpenEmbedder = Callable[[str], Embedder]
-"""Opens the embedder of that name."""
+OpenEmbedder = Callable[[JsonObject], Embedder]
+"""Opens the embedder with those settings."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import shorten
 
 from rich.table import Table
@@ -20,7 +19,6 @@ from ..errors import DataError, Problem
 from ..questions import TypedQuestion, load_typed_questions
 from ..schema import SearchCall
 from .retriever import Retriever
-from .tantivy_index import TantivyRetriever
 
 DEPTHS = (2, 5, 10)
 """Numbers of hits at which full recall is measured; the last also bounds the reciprocal rank."""
@@ -67,13 +65,15 @@ class RecallReport:
     without_titles: int
 
 
-def measure_recall(index: Path, questions: str, limit: int | None = None, seed: int = 0) -> RecallReport:
-    """Search an index for every question of a source that names its supporting titles.
+def measure_recall(
+    retriever: Retriever, questions: str, limit: int | None = None, seed: int = 0
+) -> RecallReport:
+    """Search for every question of a source that names its supporting titles.
 
     Raises:
-        DataError: the index or the questions cannot be read, or no question names its titles.
+        DataError: the questions cannot be read, or none names its titles.
+        RetrieverError: the search engine failed.
     """
-    retriever = TantivyRetriever.open(index)
     return recall_report(retriever, load_typed_questions(questions, limit, seed))
 
 
@@ -144,13 +144,13 @@ def _caption(report: RecallReport) -> str | None:
     return f"{report.without_titles:,} questions name no supporting titles and were left out"
 
 
-def look_up(index: Path, queries: Sequence[str], k: int) -> list[SearchCall]:
-    """Search an index by hand: one call a query, in order.
+def look_up(retriever: Retriever, queries: Sequence[str], k: int) -> list[SearchCall]:
+    """Search by hand: one call a query, in order.
 
     Raises:
-        DataError: `index` is not a complete index.
+        RetrieverError: the search engine failed.
     """
-    results = TantivyRetriever.open(index).search(queries, k)
+    results = retriever.search(queries, k)
     return [SearchCall(query, tuple(hits)) for query, hits in zip(queries, results, strict=True)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import CollectConfig
+from ..source_config import ElasticConfig
 from .elastic_client import is_elastic
 from .elastic_search import open_elastic
 from .retriever import Retriever
@@ -14,11 +15,20 @@ from .tantivy_index import TantivyRetriever
 def open_retriever(config: CollectConfig) -> Retriever:
     """The search engine that a config names.
 
+    Raises: what `open_index` raises.
+    """
+    return open_index(config.index, config.elastic)
+
+
+def open_index(spec: str | Path, elastic: ElasticConfig) -> Retriever:
+    """The search engine that a spec names: the folder of an index, or `es:URL/ALIAS[#MODE]`.
+
     Raises:
         ConfigError: an option about a server is wrong.
         DataError: the index is none, unfinished, damaged or of another version.
+        MissingExtraError: an index needs a library that is not installed.
         RetrieverError: the server of an index refuses or cannot be reached.
     """
-    if is_elastic(config.index):
-        return open_elastic(config.index, config.elastic)
-    return TantivyRetriever.open(Path(config.index))
+    if is_elastic(spec):
+        return open_elastic(str(spec), elastic)
+    return TantivyRetriever.open(Path(spec))
