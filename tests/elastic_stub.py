@@ -10,6 +10,7 @@ over the fields that a query names, vectors by cosine. What no test of ours asks
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import ssl
@@ -155,7 +156,7 @@ class Engine:
         if method == "PUT":
             if names:
                 return refused(400, "resource_already_exists_exception", name)
-            self.indices[name] = Index(body["settings"], body["mappings"])
+            self.indices[name] = Index(dict(body["settings"]), copy.deepcopy(body["mappings"]))
             return Reply(body={"acknowledged": True, "shards_acknowledged": True, "index": name})
         if method == "DELETE":
             for each in name.split(","):
