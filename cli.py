@@ -16,7 +16,7 @@ from rich.console import Console
 
 from .builder.config import CollectConfig, ImportConfig, IndexConfig, QuickstartConfig, WorldConfig
 from .builder.option_types import Count, Flag, Positive
-from .builder.source_config import ElasticBuildConfig, ElasticConfig
+from .builder.source_config import ElasticBuildConfig, ElasticConfig, QuestionFields
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
@@ -128,6 +128,7 @@ def recall(
     questions: str,
     *,
     limit: Positive | None = None,
+    fields: QuestionFields = QuestionFields(),
     elastic: ElasticConfig = ElasticConfig(),
 ) -> None:
     """Measure an index: full recall@2, 5, 10 and MRR@10 of the gold titles, searching with the question.
@@ -135,13 +136,14 @@ def recall(
     Parameters
     ----------
     questions
-        Questions with supporting titles: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`.
+        Questions with supporting titles: a named set such as `hotpotqa:validation`, a JSONL, JSON, CSV or
+        Parquet file, or `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`.
     limit
         Take only that many questions.
     """
-    from .commands.make import Searched, measure_recall
+    from .commands.make import Asked, Searched, measure_recall
 
-    measure_recall(Searched(index, elastic), questions, limit, console)
+    measure_recall(Searched(index, elastic), Asked(questions, limit, fields), console)
 
 
 @app.command

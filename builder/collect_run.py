@@ -55,7 +55,7 @@ def open_job(config: CollectConfig) -> CollectJob:
         InputError: a file or a setting is wrong.
     """
     return CollectJob(
-        questions=tuple(load_questions(config.questions, config.limit, config.seed)),
+        questions=tuple(load_questions(config.questions, config.limit, config.seed, config.fields)),
         agent=open_agent(config),
         out=config.out,
         samples=config.samples,

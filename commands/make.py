@@ -15,7 +15,7 @@ from ..builder.retrieval.evaluate import measure_recall as recall_of_index
 from ..builder.retrieval.opening import open_index
 from ..builder.retrieval.retriever import Retriever
 from ..builder.retrieval.tantivy_index import build_index
-from ..builder.source_config import ElasticConfig
+from ..builder.source_config import ElasticConfig, QuestionFields
 from ..builder.world.files import write_world
 from ..builder.world.world import generate
 from .progress import counting
@@ -68,7 +68,7 @@ class Searched:
 
         Raises: what `open_index` raises.
         """
-        return open_index(self.index, self.elastic)
+        return open_index([self.index], self.elastic)
 
 
 def show_search(searched: Searched, query: str, k: int, console: Console) -> None:
@@ -77,6 +77,16 @@ def show_search(searched: Searched, query: str, k: int, console: Console) -> Non
         console.print(hits_table(call))
 
 
-def measure_recall(searched: Searched, questions: str, limit: int | None, console: Console) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which questions, how many of them, and where they keep what."""
+
+    questions: str
+    limit: int | None
+    fields: QuestionFields
+
+
+def measure_recall(searched: Searched, asked: Asked, console: Console) -> None:
     """Print recall and MRR of an index over questions with gold titles."""
-    console.print(recall_table(recall_of_index(searched.open(), questions, limit)))
+    report = recall_of_index(searched.open(), asked.questions, asked.limit, asked.fields)
+    console.print(recall_table(report))

@@ -19,6 +19,7 @@ from ..builder.errors import ConfigError, DataError, Problem
 from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST, MadeBy, Manifest
 from ..builder.prompts import load_prompt
+from ..builder.question_sources import question_facts
 from ..builder.transcripts.counts import counts_table
 from ..builder.transcripts.importing import read_transcripts
 from ..dataset_cards.render import write_card
@@ -76,7 +77,8 @@ def _replace(config: CollectConfig, done: Collected, console: Console) -> None:
 def write_collected(config: CollectConfig, done: Collected) -> Manifest:
     """The dataset and its card from what a run left in its journal."""
     prompt = load_prompt(config.policy, config.grammar)
-    made = MadeBy("collect", datetime.now(UTC), published_values(config), {prompt.id: prompt.text})
+    facts = published_values(config) | question_facts(config.questions, config.fields)
+    made = MadeBy("collect", datetime.now(UTC), facts, {prompt.id: prompt.text})
     manifest = write_dataset(config.out, Tables(done.rows()), made)
     write_card(config.out)
     return manifest

@@ -149,6 +149,8 @@ class Engine:
         return refused(400, "illegal_argument_exception", f"{method} {path}")
 
     def _resolve(self, name: str) -> list[str]:
+        if name.endswith("*"):
+            return sorted(each for each in self.indices if each.startswith(name[:-1]))
         return [name] if name in self.indices else sorted(self.aliases.get(name, ()))
 
     def _index(self, method: str, name: str, body: Any) -> Reply:

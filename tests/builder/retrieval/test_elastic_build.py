@@ -4,19 +4,15 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from elastic_stub import Engine, Reply, refused, serving
+from hashed_embedder import Hashed, opened
 from trajset.builder.config import IndexConfig
 from trajset.builder.corpus import corpus_hash, read_passages
 from trajset.builder.errors import ConfigError, DataError, RetrieverError
-from trajset.builder.identity import text_hash
 from trajset.builder.retrieval.elastic_build import ElasticPlan, build_elastic
 from trajset.builder.retrieval.elastic_search import open_elastic
-from trajset.builder.retrieval.embedder import Vectors
-from trajset.builder.schema import JsonObject
 from trajset.builder.source_config import ElasticBuildConfig, ElasticConfig
 
 PASSAGES = 5500
@@ -217,33 +213,6 @@ def test_what_stops_a_build_before_it_starts(server: Server, corpus: str, tmp_pa
     with pytest.raises(ConfigError, match="must be free or an alias"):
         build_elastic(corpus, server.wiki, PLAN)
     assert set(server.engine.indices) == {"wiki"}
-
-
-class Hashed:
-    """A fake embedder: a text's vector is made from the hashes of its words."""
-
-    dims = 16
-
-    def __init__(self, name: str = "hashed") -> None:
-        self.name = name
-
-    @property
-    def settings(self) -> JsonObject:
-        return {"name": self.name}
-
-    def encode_queries(self, queries: list[str]) -> Vectors:
-        return np.array([self._vector(text) for text in queries], dtype=np.float32)
-
-    encode_passages = encode_queries
-
-    def _vector(self, text: str) -> Any:
-        words = text.lower().split() or ["nothing"]
-        seeds = (int(text_hash(word.strip(".")), 16) % 2**32 for word in words)
-        return np.sum([np.random.default_rng(seed).normal(size=self.dims) for seed in seeds], axis=0)
-
-
-def opened(settings: JsonObject) -> Hashed:
-    return Hashed(settings["name"])
 
 
 def test_embeddings_dense_and_hybrid(server: Server, tmp_path: Path) -> None:

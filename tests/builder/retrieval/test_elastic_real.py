@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hashed_embedder import Hashed, opened
 from trajset.builder.config import IndexConfig
 from trajset.builder.retrieval.elastic_build import ElasticPlan, build_elastic
 from trajset.builder.retrieval.elastic_client import ElasticSpec, connect
@@ -56,8 +57,6 @@ def test_build_rebuild_and_search(spec: str, tmp_path: Path) -> None:
 
 
 def test_dense_and_hybrid(spec: str, tmp_path: Path) -> None:
-    from test_elastic_build import Hashed, opened
-
     build_elastic(write(tmp_path / "towns.jsonl", 60), spec, replace(PLAN, embedder=Hashed()))
     for mode in ("dense", "hybrid"):
         (hits,) = open_elastic(f"{spec}#{mode}", PLAN.server, opened).search(

@@ -20,6 +20,7 @@ from trajset.builder.retrieval.evaluate import (
     recall_report,
     recall_table,
 )
+from trajset.builder.retrieval.opening import open_index
 from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.schema import Hit, Passage, Question
@@ -83,7 +84,7 @@ def test_hits_are_shown_as_they_are(tmp_path: Path) -> None:
         '{"title": "[bold]Åland[/]", "text": "islands"}\n{"title": "other", "text": "x"}\n', "utf-8"
     )
     build_index(str(corpus), tmp_path / "index", IndexConfig())
-    found, nothing = look_up(tmp_path / "index", ["aland [red]", "zzz"], 5)
+    found, nothing = look_up(open_index([tmp_path / "index"]), ["aland [red]", "zzz"], 5)
     assert [hit.passage.title for hit in found.hits] == ["[bold]Åland[/]"]
     assert "[bold]Åland[/]" in shown(hits_table(found))
     assert "nothing found" in shown(hits_table(nothing))
@@ -111,7 +112,7 @@ def test_real_questions_are_found_better_than_by_the_independent_ranking(
 
     built = build_index(str(folder / "hotpotqa_val500_corpus.jsonl.gz"), tmp_path / "index", IndexConfig())
     assert built.manifest.passages == 4937
-    report = measure_recall(tmp_path / "index", str(questions))
+    report = measure_recall(open_index([tmp_path / "index"]), str(questions))
     assert report.overall.questions == 500
     assert report.overall.full[-1] >= 0.78
     assert report.overall.mrr >= 0.90
