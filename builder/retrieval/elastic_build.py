@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..config import IndexConfig
 from ..corpus import CorpusDigest, PassageFields, read_passages
-from ..errors import ConfigError, Problem, RetrieverError
+from ..errors import ConfigError, DataError, Problem, RetrieverError
 from ..identity import content_hash
 from ..schema import JsonObject, Passage
 from ..source_config import ElasticBuildConfig, ElasticConfig
@@ -153,8 +153,12 @@ class _Build:
 
     def fill(self, name: str, meta: ElasticMeta) -> int:
         """Make the index or go on with it; the number of passages sent."""
-        there = self._create(name, meta)
-        sent = self._send(name, there)
+        there, digest = self._create(name, meta), CorpusDigest()
+        sent = self._send(name, there, digest)
+        if digest.hexdigest() != meta.corpus_hash:
+            fix = "Run the build again once nothing writes to it."
+            problem = Problem(self.source.name, "must not change while it is read", meta.corpus, fix)
+            raise DataError(str(problem))
         self._settle(name, meta)
         return sent
 
@@ -172,13 +176,13 @@ class _Build:
             indices.refresh(index=name)
             return self._count(name)
 
-    def _send(self, name: str, there: int) -> int:
+    def _send(self, name: str, there: int, digest: CorpusDigest) -> int:
         """Send what is missing, some batches at once; the number of passages sent."""
         sent, threads = 0, self.plan.build.es_threads
         running: deque[Future[int]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for start, batch in self._batches():
+                for start, batch in self._batches(digest):
                     if there and self._holds(name, start, len(batch)):
                         self.progress(len(batch))
                         continue
@@ -197,9 +201,11 @@ class _Build:
         self.progress(count)
         return count
 
-    def _batches(self) -> Iterator[tuple[int, list[Passage]]]:
+    def _batches(self, digest: CorpusDigest) -> Iterator[tuple[int, list[Passage]]]:
         passages, start = self._passages(), 0
         while batch := list(islice(passages, _BATCH)):
+            for passage in batch:
+                digest.add(passage)
             yield start, batch
             start += len(batch)
 
@@ -214,7 +220,7 @@ class _Build:
     def _bulk(self, name: str, documents: Sequence[JsonObject]) -> int:
         from elasticsearch.helpers import streaming_bulk
 
-        actions = ({"_index": name, "_id": one["position"], "_source": one} for one in documents)
+        actions = ({"_index": name, "_id": str(one["position"]), "_source": one} for one in documents)
         with self.connection.errors():
             for done, item in streaming_bulk(
                 self.connection.client,

@@ -148,6 +148,8 @@ class Connection:
 def _meaning(status: int, key_env: str) -> tuple[str, str]:
     """What a status says about the server, and what to do."""
     match status:
+        case 400:
+            return "must understand the request", "Use a server of version 9, as the client is."
         case 401:
             return "must accept the API key", f"Put a valid, encoded API key into ${key_env}."
         case 403:

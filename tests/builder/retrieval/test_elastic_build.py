@@ -203,6 +203,20 @@ def test_a_busy_server_is_waited_for(server: Server, corpus: str) -> None:
     assert build_elastic(corpus, server.wiki, PLAN).sent == PASSAGES
 
 
+def test_a_corpus_that_changes_between_the_readings_is_told(server: Server, tmp_path: Path) -> None:
+    source = write(tmp_path / "towns.jsonl", 30)
+
+    def overwrite(method: str, path: str) -> Reply | None:
+        if method == "PUT":
+            Path(source).write_text(Path(source).read_text().replace("river 7.", "river 8."))
+        return None
+
+    server.fault = overwrite
+    with pytest.raises(DataError, match="must not change while it is read"):
+        build_elastic(source, server.wiki, PLAN)
+    assert server.engine.aliases == {}
+
+
 def test_what_stops_a_build_before_it_starts(server: Server, corpus: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="stemmer"):
         build_elastic(corpus, server.wiki, replace(PLAN, index=IndexConfig(stemmer="klingon")))
