@@ -18,7 +18,7 @@ from ..builder.retrieval.tantivy_index import build_index
 from ..builder.source_config import ElasticConfig, QuestionFields
 from ..builder.world.files import write_world
 from ..builder.world.world import generate
-from .progress import counting
+from .progress import counting, staged
 
 
 def make_world(folder: Path, config: WorldConfig, console: Console) -> None:
@@ -41,8 +41,8 @@ def make_index(corpus: str, folder: Path, config: IndexConfig, console: Console)
 
 def make_elastic_index(corpus: str, spec: str, plan: ElasticPlan, console: Console) -> None:
     """Build an index in Elasticsearch, or say that it is there."""
-    with counting("passages") as count:
-        built = build_elastic(corpus, spec, plan, count)
+    with staged() as stages:
+        built = build_elastic(corpus, spec, plan, stages)
     console.print(_built(ElasticSpec.parse(spec), built), soft_wrap=True)
     if built.replaced:
         fate = "deleted" if plan.build.es_delete_old else "kept, without the alias"

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from elastic_transport import BaseNode
 
 Progress = Callable[[int], None]
-"""Told the number of passages that are in the index since the last call."""
+"""Told the number of passages that were dealt with since the last call."""
+Stages = Callable[[str, int | None], Progress]
+"""Told that a stage begins, and of how many passages if that is known; gives what its progress is told to."""
 
 _BATCH = 1000
 _RETRIES = 8
@@ -64,7 +66,7 @@ def build_elastic(
     source: str,
     text: str,
     plan: ElasticPlan,
-    progress: Progress = lambda passages: None,
+    stages: Stages = lambda stage, total: lambda passages: None,
     node_class: type[BaseNode] | None = None,
 ) -> ElasticBuilt:
     """Index a corpus behind the alias of a spec `es:URL/ALIAS`, or find it done.
@@ -78,7 +80,7 @@ def build_elastic(
     """
     layout.check_language(plan.index.stemmer)
     connection = connect(ElasticSpec.parse(text), plan.server, node_class)
-    build = _Build(connection, open_source(source), plan, progress)
+    build = _Build(connection, open_source(source), plan, stages)
     old = build.behind_alias()
     if (found := build.complete(old, build.key())) is not None:
         return found
@@ -93,7 +95,7 @@ class _Build:
     connection: Connection
     source: Source
     plan: ElasticPlan
-    progress: Progress
+    stages: Stages
 
     def key(self) -> str:
         """Hash over all that decides what lies in the index; known without reading the corpus."""
@@ -128,10 +130,10 @@ class _Build:
 
     def describe(self) -> ElasticMeta:
         """Read the corpus for its hash and size."""
-        digest, passages = CorpusDigest(), 0
-        for passage in self._passages():
-            digest.add(passage)
-            passages += 1
+        digest, progress, passages = CorpusDigest(), self.stages("passages read", None), 0
+        for _, batch in self._batches(digest):
+            passages += len(batch)
+            progress(len(batch))
         sha256 = digest.hexdigest()
         return ElasticMeta(
             format=layout.INDEX_FORMAT,
@@ -154,7 +156,7 @@ class _Build:
     def fill(self, name: str, meta: ElasticMeta) -> int:
         """Make the index or go on with it; the number of passages sent."""
         there, digest = self._create(name, meta), CorpusDigest()
-        sent = self._send(name, there, digest)
+        sent = self._send(name, self._missing(name, there, digest, meta.passages))
         if digest.hexdigest() != meta.corpus_hash:
             fix = "Run the build again once nothing writes to it."
             problem = Problem(self.source.name, "must not change while it is read", meta.corpus, fix)
@@ -176,30 +178,30 @@ class _Build:
             indices.refresh(index=name)
             return self._count(name)
 
-    def _send(self, name: str, there: int, digest: CorpusDigest) -> int:
-        """Send what is missing, some batches at once; the number of passages sent."""
+    def _missing(
+        self, name: str, there: int, digest: CorpusDigest, total: int
+    ) -> Iterator[tuple[int, list[Passage]]]:
+        """The batches that are not whole in the index."""
+        progress = self.stages("passages indexed", total)
+        for start, batch in self._batches(digest):
+            if not (there and self._holds(name, start, len(batch))):
+                yield start, batch
+            progress(len(batch))
+
+    def _send(self, name: str, batches: Iterator[tuple[int, list[Passage]]]) -> int:
+        """Send batches, some at once; the number of passages sent."""
         sent, threads = 0, self.plan.build.es_threads
         running: deque[Future[int]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for start, batch in self._batches(digest):
-                    if there and self._holds(name, start, len(batch)):
-                        self.progress(len(batch))
-                        continue
+                for start, batch in batches:
                     running.append(pool.submit(self._bulk, name, self._documents(start, batch)))
                     if len(running) >= 2 * threads:
-                        sent += self._arrived(running.popleft())
-                while running:
-                    sent += self._arrived(running.popleft())
+                        sent += running.popleft().result()
+                return sent + sum(batch.result() for batch in running)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return sent
-
-    def _arrived(self, batch: Future[int]) -> int:
-        count = batch.result()
-        self.progress(count)
-        return count
 
     def _batches(self, digest: CorpusDigest) -> Iterator[tuple[int, list[Passage]]]:
         passages, start = self._passages(), 0

@@ -149,7 +149,8 @@ def _meaning(status: int, key_env: str) -> tuple[str, str]:
     """What a status says about the server, and what to do."""
     match status:
         case 400:
-            return "must understand the request", "Use a server of version 9, as the client is."
+            fix = "A media_type_header_exception means that the server is older than version 9."
+            return "must understand the request", fix
         case 401:
             return "must accept the API key", f"Put a valid, encoded API key into ${key_env}."
         case 403:

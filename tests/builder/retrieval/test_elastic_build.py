@@ -54,12 +54,18 @@ def server() -> Iterator[Server]:
 
 
 def test_a_build_from_nothing(server: Server, corpus: str) -> None:
-    progress: list[int] = []
-    built = build_elastic(corpus, server.wiki, PLAN, progress.append)
+    progress: dict[tuple[str, int | None], list[int]] = {}
+
+    def stages(stage: str, total: int | None) -> Callable[[int], None]:
+        return progress.setdefault((stage, total), []).append
+
+    built = build_elastic(corpus, server.wiki, PLAN, stages)
     sha256 = corpus_hash(read_passages(corpus))
     assert built.meta.corpus == f"towns@{sha256[:8]}"
     assert built.name.startswith(f"wiki-{sha256[:8]}-")
-    assert (built.sent, built.reused, sum(progress)) == (PASSAGES, False, PASSAGES)
+    assert (built.sent, built.reused) == (PASSAGES, False)
+    assert list(progress) == [("passages read", None), ("passages indexed", PASSAGES)]
+    assert {sum(counts) for counts in progress.values()} == {PASSAGES}
     index = server.engine.indices[built.name]
     assert len(index.docs) == PASSAGES
     assert index.docs["7"] == {"position": 7, "id": "t7", "title": "Town 7", "text": "It lies on river 7."}
