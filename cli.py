@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from rich.console import Console
 from .builder.config import CollectConfig, ImportConfig, IndexConfig, QuickstartConfig, WorldConfig
 from .builder.option_types import Count, Flag, Positive
 from .builder.source_config import ElasticBuildConfig, ElasticConfig, QuestionFields
-from .commands.boundary import guarded, options_from, report_bug
+from .commands.boundary import guarded, options_from, plain_warning, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
 from .commands.sql_config import SqlConfig
@@ -239,8 +240,8 @@ def decontaminate(data: DataFolder, *, against: Against = (), rules: Rules = Rul
     Parameters
     ----------
     against
-        Evaluation sets: JSONL, JSON, CSV, Parquet or text files, or `hf:REPO[@REVISION][:SPLIT]`; with a name
-        of its own as `NAME=FILE`.
+        Evaluation sets: named ones (`bamboogle`), JSONL, JSON, CSV, Parquet or text files, or
+        `hf:REPO[@REVISION][:SPLIT]`; with a name of its own as `NAME=FILE`.
     """
     from .commands.decontaminate import decontaminate_dataset
 
@@ -398,6 +399,7 @@ def launch(
 def main() -> None:
     """Entry point of the `trajset` script."""
     sys.excepthook = report_bug
+    warnings.formatwarning = plain_warning
     if not sys.stderr.isatty():  # read by huggingface_hub when it is imported
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     sys.exit(app.meta())

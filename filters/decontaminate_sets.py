@@ -42,7 +42,7 @@ class EvaluationSet:
 
 
 def read_sets(references: Sequence[str]) -> tuple[EvaluationSet, ...]:
-    """Read `FILE`, `hf:REPO[@REVISION][:SPLIT]` or `NAME=` either of them; without a name the file's stem.
+    """Read `FILE`, a public set, `hf:REPO[@REVISION][:SPLIT]` or `NAME=` any of them, else named by itself.
 
     Answers are not needed and not read. A `.txt` file holds one question a line.
 

@@ -134,10 +134,13 @@ def hub() -> Hub:
 SCRIPT = """
     import dataclasses, json, sys
     from trajset.builder.questions import load_typed_questions
+    from trajset.filters.decontaminate_sets import read_sets
 
     for name in sys.argv[1:]:
         (typed,) = load_typed_questions(name)
         print(json.dumps([*dataclasses.astuple(typed.question), typed.type]))
+    for known in read_sets(["bamboogle", "dev=hotpotqa:validation"]):
+        print(json.dumps([known.name, known.source.split("@")[0], *known.questions]))
 """
 WANTED = {
     "hotpotqa:train": ["h1", "hotpotqa", "Which magazine was first?", ["Ann's"], 2, ["A", "B"], "comparison"],
@@ -167,7 +170,10 @@ def test_public_sets_from_the_hub(tmp_path: Path) -> None:
         command = [sys.executable, "-c", textwrap.dedent(SCRIPT), *WANTED]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert dict(zip(WANTED, map(json.loads, done.stdout.splitlines()), strict=True)) == WANTED
+    *lines, bamboogle, dev = map(json.loads, done.stdout.splitlines())
+    assert dict(zip(WANTED, lines, strict=True)) == WANTED
+    assert bamboogle == ["bamboogle", "hf:chiayewken/bamboogle", "Who was?"]
+    assert dev == ["dev", "hf:hotpotqa/hotpot_qa", "Which magazine was first?"]
 
 
 def test_every_public_set_is_tried() -> None:
