@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from .builder.config import (
-    CollectConfig,
-    Count,
-    Flag,
-    ImportConfig,
-    IndexConfig,
-    Positive,
-    QuickstartConfig,
-    Seconds,
-    WorldConfig,
-)
+from .builder.config import CollectConfig, ImportConfig, IndexConfig, QuickstartConfig, WorldConfig
+from .builder.option_types import Count, Flag, Positive, Seconds
 from .builder.retrieval_config import PLAIN, RetrievalConfig
-from .commands.boundary import guarded, options_from, report_bug
+from .builder.source_config import ElasticBuildConfig, ElasticConfig, QuestionFields
+from .commands.boundary import guarded, options_from, plain_warning, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
 from .commands.replay_config import ReplayConfig
@@ -43,7 +36,7 @@ Version = Annotated[
 ]
 DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
 RunFolder = Annotated[Path, Parameter(help="The run's folder, `--out` of `trajset collect`.")]
-Index = Annotated[str, Parameter(help="Folder of the index.")]
+Index = Annotated[str, Parameter(help="Folder of the index, or `es:URL/ALIAS` in Elasticsearch.")]
 Fuse = Annotated[
     tuple[str, ...], Parameter(help="Further indexes over the same corpus, whose rankings are fused with it.")
 ]
@@ -93,22 +86,35 @@ def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
 
 
 @app.command
-def index(corpus: str, folder: Path, *, config: IndexConfig = IndexConfig()) -> None:
+def index(
+    corpus: str,
+    index: str,
+    *,
+    config: IndexConfig = IndexConfig(),
+    elastic: ElasticConfig = ElasticConfig(),
+    build: ElasticBuildConfig = ElasticBuildConfig(),
+) -> None:
     """Index a corpus for BM25 search, or with `--dense` for search by embeddings.
 
-    An unchanged corpus is not indexed again. `--dense` goes on where a build of the same died.
+    The index is a folder, or lies in Elasticsearch. An unchanged corpus is not indexed again; a build that died
+    goes on with the same command.
 
     Parameters
     ----------
     corpus
         Passages with a title and a text: a JSONL, JSON or Parquet file (plain or .gz), a folder of them, or
         `hf:REPO[@REVISION][:SPLIT]`.
-    folder
-        Where the index is written.
+    index
+        Where it is written: a folder, or `es:URL/ALIAS`, such as `es:http://localhost:9200/wiki`.
     """
-    from .commands.make import make_index
+    from .builder.retrieval.elastic_build import ElasticPlan
+    from .builder.retrieval.elastic_client import is_elastic
+    from .commands.make import make_elastic_index, make_index
 
-    make_index(corpus, folder, config, console)
+    if is_elastic(index):
+        make_elastic_index(corpus, index, ElasticPlan(config, elastic, build), console)
+    else:
+        make_index(corpus, Path(index), config, console)
 
 
 @app.command
@@ -135,6 +141,7 @@ def recall(
     questions: str,
     *,
     limit: Positive | None = None,
+    fields: QuestionFields = QuestionFields(),
     fuse: Fuse = (),
     config: RetrievalConfig = PLAIN,
 ) -> None:
@@ -143,13 +150,14 @@ def recall(
     Parameters
     ----------
     questions
-        Questions with supporting titles: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`.
+        Questions with supporting titles: a named set such as `hotpotqa:validation`, a JSONL, JSON, CSV or
+        Parquet file, or `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`.
     limit
         Take only that many questions.
     """
-    from .commands.make import Searched, measure_recall
+    from .commands.make import Asked, Searched, measure_recall
 
-    measure_recall(Searched((index, *fuse), config), questions, limit, console)
+    measure_recall(Searched((index, *fuse), config), Asked(questions, limit, fields), console)
 
 
 @app.command
@@ -245,8 +253,8 @@ def decontaminate(data: DataFolder, *, against: Against = (), rules: Rules = Rul
     Parameters
     ----------
     against
-        Evaluation sets: JSONL, JSON, CSV, Parquet or text files, or `hf:REPO[@REVISION][:SPLIT]`; with a name
-        of its own as `NAME=FILE`.
+        Evaluation sets: named ones (`bamboogle`), JSONL, JSON, CSV, Parquet or text files, or
+        `hf:REPO[@REVISION][:SPLIT]`; with a name of its own as `NAME=FILE`.
     """
     from .commands.decontaminate import decontaminate_dataset
 
@@ -452,6 +460,7 @@ def launch(
 def main() -> None:
     """Entry point of the `trajset` script."""
     sys.excepthook = report_bug
+    warnings.formatwarning = plain_warning
     if not sys.stderr.isatty():  # read by huggingface_hub when it is imported
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     sys.exit(app.meta())

@@ -72,7 +72,7 @@ def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJo
     family = family_of(config)
     at_once = config.local.batch_size if is_local(config) else config.concurrency
     return CollectJob(
-        questions=tuple(load_questions(config.questions, config.limit, config.seed)),
+        questions=tuple(load_questions(config.questions, config.limit, config.seed, config.fields)),
         agent=open_agent(config, notices),
         out=config.out,
         samples=config.samples,

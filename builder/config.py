@@ -22,6 +22,7 @@ from .option_types import Count as Count
 from .option_types import Flag, Heat, Mass, Positive, Seed, Share
 from .option_types import Seconds as Seconds
 from .retrieval_config import NOT_DENSE, PLAIN, DenseConfig, RetrievalConfig
+from .source_config import ELASTIC_OPTIONS, QuestionFields
 from .vllm_config import VllmConfig
 from .watch_config import WatchConfig
 
@@ -51,16 +52,17 @@ def config_values(config: Any) -> dict[str, Any]:
     """The options by name: paths as text, those left at None left out, those set to it as "none". A config
     inside a config lays its options beside the others."""
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
+    for option in dataclasses.fields(config):
+        value = getattr(config, option.name)
         if dataclasses.is_dataclass(value):
             values |= config_values(value)
-        elif value is not None or field.default is not None:
-            values[field.name.replace("_", "-")] = _toml(value)
+        elif value is not None or option.default is not None:
+            values[option.name.replace("_", "-")] = _toml(value)
     return values
 
 
 _ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache", "search-cache", "embedding-model"}) | {
+    *ELASTIC_OPTIONS,
     *("summariser-base-url", "summariser-api-key-env"),
     *("vllm-python", "vllm-port", "vllm-args", "vllm-start", "vllm-restarts"),
     *("track", "track-project", "track-every"),
@@ -210,9 +212,11 @@ class CollectConfig:
     """Settings of `trajset collect`."""
 
     questions: str
-    """Questions: a JSONL, JSON, CSV or Parquet file, or `hf:REPO[@REVISION][:SPLIT]`."""
+    """Questions: a named source (`hotpotqa:train`), a JSONL, JSON, CSV or Parquet file, or
+    `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`."""
     index: tuple[str, ...]
-    """Folder of the index (`trajset index`). Given several times: their rankings are fused."""
+    """Folder of the index (`trajset index`), or `es:URL/ALIAS` in Elasticsearch. Given several times: their
+    rankings are fused."""
     out: Path
     """Folder of the dataset to make; the journal lies in it while the run goes on."""
     teacher: str
@@ -275,6 +279,7 @@ class CollectConfig:
     talk: TalkConfig = TalkConfig()
     local: LocalConfig = LocalConfig()
     retrieval: RetrievalConfig = PLAIN
+    fields: QuestionFields = QuestionFields()
 
 
 @Parameter(name="*")

@@ -1,21 +1,30 @@
-"""Questions from files and the Hub: our own layout and the common public ones, told by their columns."""
+"""Questions from files and the Hub: our own layout and the common public ones, told by their columns.
+
+Columns of any other name are named in `QuestionFields`; public sets bring their names along
+(`question_sources`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import DataError, Problem
 from .identity import text_hash
+from .question_fields import find, hop_count, title_texts
+from .question_sources import Reading, reading_of
 from .schema import JsonObject, Question
+from .source_config import QuestionFields
 from .source_files import Record
-from .sources import Source, missing_column, open_source
+from .sources import missing_column
 
 _IDS = ("question_id", "_id", "id", "example_id", "qid")
 _QUESTIONS = ("question", "query", "problem")
 _ANSWERS = ("gold_answers", "golden_answers", "answers", "answer", "golden_answer")
 _TYPES = ("type", "question_type")
+_NO_FIELDS = QuestionFields()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +55,21 @@ def _own(values: JsonObject) -> Support:
 def _supporting_facts(values: JsonObject) -> Support:
     """`[[title, sentence], …]` as in the original files, or `{"title": […], …}` as on the Hub."""
     facts = values["supporting_facts"]
-    return _titles(facts["title"] if isinstance(facts, dict) else [fact[0] for fact in _list(facts)])
+    titles = title_texts(facts if isinstance(facts, dict) else _list(facts)) or ()
+    return Support(titles, len(titles))
 
 
 def _paragraphs(values: JsonObject) -> Support:
+    """The id says the number of hops (`2hop__…`), which is otherwise that of the supporting paragraphs."""
     supporting = [item["title"] for item in _list(values["paragraphs"]) if item["is_supporting"]]
-    return Support(_distinct(_texts(supporting)), len(supporting))
+    hops = hop_count(str(values.get("id"))) if "hop" in str(values.get("id")) else None
+    return Support(_distinct(_texts(supporting)), len(supporting) if hops is None else hops)
 
 
 def _gold_titles(values: JsonObject) -> Support:
     """One text, titles separated by a bar."""
-    return _titles(values["gold_titles"].split(" | "))
+    titles = _distinct(values["gold_titles"].split(" | "))
+    return Support(titles, len(titles))
 
 
 def _unsupported(values: JsonObject) -> Support:
@@ -81,7 +94,9 @@ class TypedQuestion:
     type: str | None
 
 
-def load_questions(source: str, limit: int | None = None, seed: int = 0) -> list[Question]:
+def load_questions(
+    source: str, limit: int | None = None, seed: int = 0, fields: QuestionFields = _NO_FIELDS
+) -> list[Question]:
     """All questions in order, or a sample of `limit`.
 
     A sample depends on the seed and the questions' ids, not on their order in the file; a smaller one is the
@@ -93,13 +108,17 @@ def load_questions(source: str, limit: int | None = None, seed: int = 0) -> list
             two different questions under one id; file and line or row are named.
         HubError: the Hub cannot be reached or refuses.
     """
-    return [typed.question for typed in load_typed_questions(source, limit, seed)]
+    return [typed.question for typed in load_typed_questions(source, limit, seed, fields)]
 
 
-def load_typed_questions(source: str, limit: int | None = None, seed: int = 0) -> list[TypedQuestion]:
+def load_typed_questions(
+    source: str, limit: int | None = None, seed: int = 0, fields: QuestionFields = _NO_FIELDS
+) -> list[TypedQuestion]:
     """`load_questions` with the type beside each question; raises the same."""
-    opened = open_source(source)
-    questions = list(_distinct_questions(opened))
+    reading = reading_of(source, fields)
+    opened = reading.open()
+    reading = dataclasses.replace(reading, dataset=reading.dataset or opened.name)
+    questions = _distinct_questions(opened.records(), reading)
     if not questions:
         fix = "Give a file with questions."
         raise DataError(str(Problem(opened.name, "must hold at least one question", "an empty source", fix)))
@@ -108,94 +127,120 @@ def load_typed_questions(source: str, limit: int | None = None, seed: int = 0) -
     return sorted(questions, key=lambda typed: text_hash(f"{seed}:{typed.question.question_id}", 64))[:limit]
 
 
-def _distinct_questions(source: Source) -> Iterator[TypedQuestion]:
-    seen: dict[str, tuple[Question, str]] = {}
-    for record in source.records():
-        typed = _typed_question(record, source.name)
-        question = typed.question
-        known, place = seen.setdefault(question.question_id, (question, record.place))
-        if place == record.place:
-            yield typed
-        elif known != question:
+def _distinct_questions(records: Iterable[Record], reading: Reading) -> list[TypedQuestion]:
+    seen: dict[str, tuple[TypedQuestion, str]] = {}
+    for record in records:
+        typed = _typed_question(record, reading)
+        known, place = seen.setdefault(typed.question.question_id, (typed, record.place))
+        if known.question == typed.question:
+            continue
+        if not reading.merges or known.question.question != typed.question.question:
             rule = f"a question id must name one question, it names another at {place}"
             fix = "Make the ids unique, or leave the id column out."
-            raise DataError(str(Problem(record.place, rule, question.question_id, fix)))
+            raise DataError(str(Problem(record.place, rule, typed.question.question_id, fix)))
+        seen[typed.question.question_id] = (_merged(known, typed.question), place)
+    return [typed for typed, _ in seen.values()]
 
 
-def _typed_question(record: Record, dataset: str) -> TypedQuestion:
-    values = record.values
+def _merged(known: TypedQuestion, again: Question) -> TypedQuestion:
+    answers = _distinct((*known.question.gold_answers, *again.gold_answers))
+    return TypedQuestion(dataclasses.replace(known.question, gold_answers=answers), known.type)
+
+
+def _typed_question(record: Record, reading: Reading) -> TypedQuestion:
+    values, fields = record.values, reading.fields
     layout = next(layout for layout in LAYOUTS if layout.columns <= values.keys())
-    text = _question(record)
-    try:
-        support = layout.support(values)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        rule = f"must follow the layout {layout.name!r} ({type(error).__name__}: {error})"
-        raise _bad(record, rule, values, "See the docs for the layouts of questions.") from error
+    text = _question(record, fields.question_field)
+    support = _support(record, layout, reading)
     question = Question(
-        question_id=_id(record, text),
-        dataset=str(values.get("dataset") or dataset),
+        question_id=_id(record, text, fields.id_field),
+        dataset=str(values.get("dataset") or reading.dataset),
         question=text,
-        gold_answers=_answers(record, layout),
+        gold_answers=_answers(record, layout, fields.answer_field),
         hops=support.hops,
         supporting_titles=support.titles,
     )
-    return TypedQuestion(question, _type(values))
+    return TypedQuestion(question, _type(record, fields.type_field))
 
 
-def _question(record: Record) -> str:
-    column = _present(record.values, _QUESTIONS)
+def _support(record: Record, layout: Layout, reading: Reading) -> Support:
+    path = reading.fields.titles_field
+    try:
+        support = layout.support(record.values) if path is None else _named_titles(record, path)
+        return Support(support.titles, _hops(record, reading, support.hops))
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        rule = f"must follow the layout {layout.name!r} ({type(error).__name__}: {error})"
+        fix = "See docs/questions.md for the layouts of questions."
+        raise _bad(record, rule, record.values, fix) from error
+
+
+def _named_titles(record: Record, path: str) -> Support:
+    titles = title_texts(find(record, path, "titles-field"))
+    return Support(titles, None if titles is None else len(titles))
+
+
+def _hops(record: Record, reading: Reading, known: int | None) -> int | None:
+    """What the named field says, else what holds for the whole set, else what the layout tells."""
+    path = reading.fields.hops_field
+    if path is None or (reading.hops_optional and path not in record.values):
+        return known if reading.fixed_hops is None else reading.fixed_hops
+    return hop_count(find(record, path, "hops-field"))
+
+
+def _question(record: Record, path: str | None) -> str:
+    column = path or _present(record.values, _QUESTIONS)
     if column is None:
-        raise missing_column(record, "question", "Rename the column that holds the question.")
-    value = record.values[column]
+        fix = "Rename the column that holds the question, or name it with --question-field."
+        raise missing_column(record, "question", fix)
+    value = find(record, column, "question-field")
     if not isinstance(value, str) or not value.strip():
         raise _bad(record, f"{column!r} must be a text", value, "Write the question as a non-empty string.")
     return value
 
 
-def _id(record: Record, question: str) -> str:
-    column = _present(record.values, _IDS)
+def _id(record: Record, question: str, path: str | None) -> str:
+    column = path or _present(record.values, _IDS)
     if column is None:
         return text_hash(question)
-    value = record.values[column]
+    value = find(record, column, "id-field")
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise _bad(record, f"{column!r} must be a text or an integer", value, "Give every question an id.")
     return str(value)
 
 
-def _answers(record: Record, layout: Layout) -> tuple[str, ...]:
+def _answers(record: Record, layout: Layout, paths: Sequence[str]) -> tuple[str, ...]:
     values = record.values
+    if paths:
+        return _distinct([text for path in paths for text in _answer_texts(record, path)])
     column = _present(values, _ANSWERS)
     if column is None:
         if layout.has_answers:
-            fix = "Where no answer is known, add the column `answer` with null."
+            fix = "Name it with --answer-field; where no answer is known, add the column `answer` with null."
             raise missing_column(record, "answer", fix)
         return ()
-    return _distinct((*_answer_texts(record, column), *_answer_texts(record, "answer_aliases")))
+    aliases = _answer_texts(record, "answer_aliases") if "answer_aliases" in values else ()
+    return _distinct((*_answer_texts(record, column), *aliases))
 
 
-def _answer_texts(record: Record, column: str) -> tuple[str, ...]:
-    value = record.values.get(column)
+def _answer_texts(record: Record, path: str) -> tuple[str, ...]:
+    value = find(record, path, "answer-field")
     if value is None:
         return ()
     try:
         return (value,) if isinstance(value, str) else _texts(_list(value))
     except TypeError as error:
-        rule = f"{column!r} must be a text or a list of texts"
+        rule = f"{path!r} must be a text or a list of texts"
         raise _bad(record, rule, value, "Write answers as strings, null where none is known.") from error
 
 
-def _type(values: JsonObject) -> str | None:
-    column = _present(values, _TYPES)
-    return None if column is None or values[column] is None else str(values[column])
+def _type(record: Record, path: str | None) -> str | None:
+    column = path or _present(record.values, _TYPES)
+    value = None if column is None else find(record, column, "type-field")
+    return None if value is None else str(value)
 
 
 def _present(values: JsonObject, names: Sequence[str]) -> str | None:
     return next((name for name in names if name in values), None)
-
-
-def _titles(titles: Sequence[Any]) -> Support:
-    distinct = _distinct(_texts(titles))
-    return Support(distinct, len(distinct))
 
 
 def _list(value: object) -> list[Any]:

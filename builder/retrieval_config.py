@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .option_types import Positive, Seed, Share
+from .source_config import BY_DEFAULT, ElasticConfig
 
 
 @Parameter(name="*")
@@ -70,6 +71,7 @@ class RetrievalConfig:
     """Share of the calls to the search engine that fail as if it were down, to try out the infrastructure."""
     search_latency: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0
     """Mean of an exponentially distributed delay in seconds added to every call to the search engine."""
+    elastic: ElasticConfig = BY_DEFAULT
 
 
 PLAIN = RetrievalConfig()

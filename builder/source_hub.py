@@ -79,11 +79,18 @@ def open_hub_source(text: str) -> HubSource:
     repo = match["repo"]
     commit = _commit(repo, match["revision"])
     with _dataset_errors(repo):
-        config = _choice(
-            "config", match["config"], datasets.get_dataset_config_names(repo, revision=commit), text
-        )
+        config = _choice("config", match["config"], _configs(repo, commit, match["split"]), text)
         splits = datasets.get_dataset_split_names(repo, config, revision=commit)
     return HubSource(repo, commit, config, _choice("split", match["split"], splits, text))
+
+
+def _configs(repo: str, commit: str, split: str | None) -> list[str]:
+    try:
+        return datasets.get_dataset_config_names(repo, revision=commit)
+    except RuntimeError as error:  # `datasets` 4 and later run no loading script
+        fix = f"Try its Parquet copy: {HUB_PREFIX}{repo}@refs/convert/parquet:CONFIG/{split or 'SPLIT'}"
+        problem = Problem(repo, "must hold data files", str(error), fix)
+        raise DataError(str(problem)) from error
 
 
 def _commit(repo: str, revision: str | None) -> str:

@@ -93,6 +93,13 @@ def _say(text: str) -> None:
     _errors.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
 
 
+def plain_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning as one line for a user (`warnings.formatwarning`), without the place in the code."""
+    return f"warning: {message}\n"
+
+
 def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """The last resort (`sys.excepthook`): a bug of trajset, without traceback unless --debug is given."""
     if "--debug" in sys.argv:

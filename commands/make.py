@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from ..builder.config import IndexConfig, WorldConfig
+from ..builder.retrieval.elastic_build import ElasticBuilt, ElasticPlan, build_elastic
+from ..builder.retrieval.elastic_client import ElasticSpec
 from ..builder.retrieval.evaluate import hits_table, look_up, recall_table
 from ..builder.retrieval.evaluate import measure_recall as recall_of_index
 from ..builder.retrieval.index_folder import BuiltIndex, Progress
@@ -15,9 +17,10 @@ from ..builder.retrieval.opening import open_index, require_dense
 from ..builder.retrieval.retriever import Retriever
 from ..builder.retrieval.tantivy_index import build_index
 from ..builder.retrieval_config import RetrievalConfig
+from ..builder.source_config import QuestionFields
 from ..builder.world.files import write_world
 from ..builder.world.world import generate
-from .progress import counting
+from .progress import counting, staged
 
 
 def make_world(folder: Path, config: WorldConfig, console: Console) -> None:
@@ -47,6 +50,28 @@ def _build(corpus: str, folder: Path, config: IndexConfig, count: Progress) -> B
     return build_dense_index(corpus, folder, config, count)
 
 
+def make_elastic_index(corpus: str, spec: str, plan: ElasticPlan, console: Console) -> None:
+    """Build an index in Elasticsearch, or say that it is there."""
+    if plan.index.embeddings.dense is not None:
+        require_dense()
+        from ..builder.retrieval.dense_embedder import open_embedder
+
+        plan = replace(plan, embedder=open_embedder(plan.index.embeddings))
+    with staged() as stages:
+        built = build_elastic(corpus, spec, plan, stages)
+    console.print(_built(ElasticSpec.parse(spec), built), soft_wrap=True)
+    if built.replaced:
+        fate = "deleted" if plan.build.es_delete_old else "kept, without the alias"
+        console.print(f"Before: {', '.join(built.replaced)} ({fate}).", soft_wrap=True)
+
+
+def _built(spec: ElasticSpec, built: ElasticBuilt) -> str:
+    meta = built.meta
+    state = "unchanged, reused" if built.reused else f"indexed ({built.sent:,} sent now)"
+    ranking = meta.retriever(spec.mode)
+    return f"{spec} -> {built.name}: {meta.passages:,} passages of {meta.corpus} {state} ({ranking})"
+
+
 @dataclass(frozen=True, slots=True)
 class Searched:
     """What to search: one index, or several fused, with what the options lay around."""
@@ -68,6 +93,16 @@ def show_search(searched: Searched, query: str, k: int, console: Console) -> Non
         console.print(hits_table(call))
 
 
-def measure_recall(searched: Searched, questions: str, limit: int | None, console: Console) -> None:
-    """Print recall and MRR of a search engine over questions with gold titles."""
-    console.print(recall_table(recall_of_index(searched.open(), questions, limit)))
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which questions, how many of them, and where they keep what."""
+
+    questions: str
+    limit: int | None
+    fields: QuestionFields
+
+
+def measure_recall(searched: Searched, asked: Asked, console: Console) -> None:
+    """Print recall and MRR of an index over questions with gold titles."""
+    report = recall_of_index(searched.open(), asked.questions, asked.limit, asked.fields)
+    console.print(recall_table(report))

@@ -21,6 +21,7 @@ from ..builder.identity import text_hash
 from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST, MadeBy, Manifest
 from ..builder.prompts import load_prompt
+from ..builder.question_sources import question_facts
 from ..builder.server_record import server_versions
 from ..builder.summarise import summary_instructions
 from ..builder.transcripts.counts import counts_table
@@ -80,10 +81,10 @@ def _replace(config: CollectConfig, done: Collected, console: Console) -> None:
 
 def write_collected(config: CollectConfig, done: Collected) -> Manifest:
     """The dataset and its card from what a run left in its journal."""
-    options = published_values(config)
+    facts = published_values(config) | question_facts(config.questions, config.fields)
     if servers := server_versions(config.out):
-        options["server"] = servers
-    made = MadeBy("collect", datetime.now(UTC), options, _prompts(config))
+        facts["server"] = servers
+    made = MadeBy("collect", datetime.now(UTC), facts, _prompts(config))
     manifest = write_dataset(config.out, Tables(done.rows()), made)
     write_card(config.out)
     return manifest

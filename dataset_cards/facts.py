@@ -105,7 +105,8 @@ class Facts:
     """What a card says in numbers.
 
     `counts` come in falling order with unknown values last, `f1` and `searches` by rising value. `overlap` is
-    None where nobody compared the questions.
+    None where nobody compared the questions. `questions_licence` is what their source states (`unknown`
+    where it states none), None where nothing was recorded.
     """
 
     rows: int
@@ -119,6 +120,7 @@ class Facts:
     judges: tuple[JudgeFacts, ...]
     annotators: tuple[AnnotatorFacts, ...]
     overlap: OverlapFacts | None
+    questions_licence: str | None = None
 
     @property
     def simulated(self) -> bool:
@@ -158,6 +160,7 @@ def compute_facts(dataset: LocalDataset) -> Facts:
         judges=_judges(dataset.judgements()),
         annotators=annotators(labels, frame.height),
         overlap=overlap_facts(dataset),
+        questions_licence=dataset.manifest.config.get("questions-licence"),
     )
 
 

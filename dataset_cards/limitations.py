@@ -11,6 +11,8 @@ from .facts import Facts
 from .label_facts import AnnotatorFacts
 from .markdown import code
 
+UNKNOWN = "unknown"
+"""What a licence is called that a source does not state, as on the Hub."""
 _ORIGIN = ("teacher", "prompt_id", "retriever", "corpus")
 
 
@@ -97,6 +99,13 @@ def _origin(facts: Facts, about: About) -> Iterator[str]:
     for column in _ORIGIN:
         if unknown := facts.unknown(column):
             yield f"{_rows(unknown, facts)} without a known `{column}`: the source does not say."
+    if facts.questions_licence == UNKNOWN:
+        yield "The source of the questions states no licence for them."
+    elif facts.questions_licence is not None:
+        yield (
+            f"The questions are under {code(facts.questions_licence)}, as their source states; it may bind "
+            "what is made of them."
+        )
     if about.licence is None:
         yield "No licence is stated. Ask the owner before using the data."
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from ..builder.errors import DataError, Problem
 from ..builder.identity import content_hash
+from ..builder.question_fields import find
+from ..builder.question_sources import reading_of
+from ..builder.source_config import QuestionFields
 from ..builder.source_files import Record
 from ..builder.source_hub import HUB_PREFIX, HubSource
-from ..builder.sources import missing_column, open_source
+from ..builder.sources import missing_column
 
 COLUMNS = ("question", "query", "problem", "Question", "input", "prompt")
 """Where a record keeps its question; the first that is there counts."""
@@ -39,7 +42,7 @@ class EvaluationSet:
 
 
 def read_sets(references: Sequence[str]) -> tuple[EvaluationSet, ...]:
-    """Read `FILE`, `hf:REPO[@REVISION][:SPLIT]` or `NAME=` either of them; without a name the file's stem.
+    """Read `FILE`, a public set, `hf:REPO[@REVISION][:SPLIT]` or `NAME=` any of them, else named by itself.
 
     Answers are not needed and not read. A `.txt` file holds one question a line.
 
@@ -85,20 +88,21 @@ def _text_file(path: Path) -> tuple[str, str, list[str]]:
 
 
 def _records(place: str) -> tuple[str, str, Iterator[str]]:
-    opened = open_source(place)
+    reading = reading_of(place, QuestionFields())
+    opened, path = reading.open(), reading.fields.question_field
     published = (
         f"{HUB_PREFIX}{opened.repo}@{opened.commit}:{opened.split}"
         if isinstance(opened, HubSource)
         else Path(place).name
     )
-    return opened.name, published, map(_question, opened.records())
+    return reading.dataset or opened.name, published, (_question(one, path) for one in opened.records())
 
 
-def _question(record: Record) -> str:
-    column = next((name for name in COLUMNS if name in record.values), None)
+def _question(record: Record, path: str | None) -> str:
+    column = path or next((name for name in COLUMNS if name in record.values), None)
     if column is None:
         raise missing_column(record, "question", "Rename the column that holds the question.")
-    value = record.values[column]
+    value = find(record, column, "question-field")
     if not isinstance(value, str):
         problem = Problem(
             record.place, f"{column!r} must be a text", value, "Write the question as a string."

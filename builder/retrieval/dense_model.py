@@ -71,18 +71,24 @@ class Encoder:
     model: SentenceTransformer
     batch_size: int = 64
 
+    @property
+    def dims(self) -> int:
+        """Length of an embedding."""
+        return int(self.texts(["x"], "").shape[1])
+
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Embeddings of queries, with the query prompt; of shape (texts, dimension)."""
-        return self._encode([_storable(text) for text in texts], self.encoding.query_prompt)
+        return self.texts(texts, self.encoding.query_prompt)
 
     def passages(self, passages: Sequence[Passage]) -> Vectors:
         """Embeddings of passages, title and text on lines of their own, with the passage prompt."""
-        texts = [_storable(f"{passage.title}\n{passage.text}".strip()) for passage in passages]
-        return self._encode(texts, self.encoding.passage_prompt)
+        texts = [f"{passage.title}\n{passage.text}".strip() for passage in passages]
+        return self.texts(texts, self.encoding.passage_prompt)
 
-    def _encode(self, texts: list[str], prompt: str) -> Vectors:
+    def texts(self, texts: Sequence[str], prompt: str) -> Vectors:
+        """Embeddings of texts with a prompt before each; of shape (texts, dimension)."""
         vectors = self.model.encode(
-            texts,
+            [_storable(text) for text in texts],
             prompt=prompt,
             batch_size=self.batch_size,
             normalize_embeddings=self.encoding.normalise,

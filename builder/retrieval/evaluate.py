@@ -18,12 +18,14 @@ from rich.text import Text
 from ..errors import DataError, Problem
 from ..questions import TypedQuestion, load_typed_questions
 from ..schema import SearchCall
+from ..source_config import QuestionFields
 from .retriever import Retriever, failure_of
 
 DEPTHS = (2, 5, 10)
 """Numbers of hits at which full recall is measured; the last also bounds the reciprocal rank."""
 
 _BATCH = 256
+_NO_FIELDS = QuestionFields()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class RecallReport:
 
 
 def measure_recall(
-    retriever: Retriever, questions: str, limit: int | None = None, seed: int = 0
+    retriever: Retriever, questions: str, limit: int | None = None, fields: QuestionFields = _NO_FIELDS
 ) -> RecallReport:
     """Search for every question of a source that names its supporting titles.
 
@@ -74,7 +76,7 @@ def measure_recall(
         DataError: the questions cannot be read, or none names its titles.
         RetrieverError: the search engine failed.
     """
-    return recall_report(retriever, load_typed_questions(questions, limit, seed))
+    return recall_report(retriever, load_typed_questions(questions, limit, fields=fields))
 
 
 def recall_report(retriever: Retriever, questions: Sequence[TypedQuestion]) -> RecallReport:

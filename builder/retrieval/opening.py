@@ -9,7 +9,11 @@ from pathlib import Path
 from ..config import CollectConfig
 from ..errors import DataError, MissingExtraError, unknown
 from ..retrieval_config import PLAIN, RetrievalConfig
+from ..schema import JsonObject
 from .cache import CachedRetriever
+from .elastic_client import is_elastic
+from .elastic_search import open_elastic
+from .embedder import Embedder, OpenEmbedder
 from .faults import FaultyRetriever
 from .fusion import FusedRetriever
 from .index_manifest import BM25, DENSE, read_manifest
@@ -29,13 +33,14 @@ def open_retriever(config: CollectConfig) -> Retriever:
 def open_index(specs: Sequence[str | Path], options: RetrievalConfig = PLAIN) -> Retriever:
     """The search engine that one or more specs name, several of them fused, with what the options lay around.
 
-    A spec is the folder of an index.
+    A spec is the folder of an index, or `es:URL/ALIAS[#MODE]` in Elasticsearch.
 
     Raises:
         DataError: an index is none, unfinished, damaged or of another version.
         ConfigError: the indexes are over different corpora, or an option is wrong.
         MissingExtraError: an index needs a library that is not installed.
         HubError: the model of a dense index lies on the Hub, which cannot be reached.
+        RetrieverError: the server of an index refuses or cannot be reached.
         StorageError: the cache folder is not writable.
     """
     engines = [_open(str(spec), options) for spec in specs]
@@ -46,6 +51,8 @@ def open_index(specs: Sequence[str | Path], options: RetrievalConfig = PLAIN) ->
 
 def _open(spec: str, options: RetrievalConfig) -> Retriever:
     """One search engine, by what its spec says."""
+    if is_elastic(spec):
+        return open_elastic(spec, options.elastic, embedders_from(options.embedding_model))
     path = Path(spec)
     engine = read_manifest(path).engine
     if engine == BM25:
@@ -68,6 +75,18 @@ def _wrapped(retriever: Retriever, options: RetrievalConfig) -> Retriever:
         shares = (options.search_failures, options.search_latency)
         retriever = FaultyRetriever(retriever, *shares, options.noise_seed)
     return retriever
+
+
+def embedders_from(folder: str | None) -> OpenEmbedder:
+    """What opens the model that an index in Elasticsearch remembers; `folder` is where it lies by now."""
+
+    def embedder(settings: JsonObject) -> Embedder:
+        require_dense()
+        from .dense_embedder import reopen_embedder
+
+        return reopen_embedder(settings, folder)
+
+    return embedder
 
 
 def require_dense() -> None:

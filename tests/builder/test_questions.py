@@ -134,7 +134,7 @@ BAD = {
         [MUSIQUE | {"paragraphs": [{}]}],
         ["q.jsonl:1", "MuSiQue", "KeyError: 'is_supporting'"],
     ),
-    "odd titles": ([HOTPOT | {"supporting_facts": [[1, 2]]}], ["q.jsonl:1", "expected texts only"]),
+    "odd titles": ([HOTPOT | {"supporting_facts": [[1, 2]]}], ["q.jsonl:1", "expected a title, found int"]),
     "same id": (
         [HOTPOT, HOTPOT | {"question": "What?"}],
         ["q.jsonl:2", "another at", "q.jsonl:1", "got 'h1'"],

@@ -45,6 +45,7 @@ BAD = {
     "hf:me/corpus@v9:train": "DataError revision of me/corpus: must be one that exists; got 'v9'.",
     "hf:me/none:train": "DataError repository: must be a dataset on the Hub; got 'me/none'. Check the name",
     "hf:me/corpus:cfg/train": "got 'cfg'. Known: default.",
+    "hf:me/script:train": "Try its Parquet copy: hf:me/script@refs/convert/parquet:CONFIG/train",
     "hf:a/b/c": "DataError source: must have the form hf:REPO[@REVISION][:[CONFIG/]SPLIT]; got 'hf:a/b/c'.",
 }
 
@@ -63,6 +64,8 @@ def hub() -> Hub:
     question = {"id": "q", "question": "Who?", "golden_answers": ["Ann"]}
     stored = made.store(json.dumps(question).encode(), lfs=False)
     made.create("me/questions").add("data", "", {"data/test.jsonl": stored})
+    script = made.store(b"import datasets", lfs=False)
+    made.create("me/script").add("data", "", {"script.py": script})
     return made
 
 

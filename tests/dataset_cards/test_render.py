@@ -11,8 +11,10 @@ from datasets import get_dataset_config_names, load_dataset
 from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
-from trajset.builder.dataset import LocalDataset
+from sample_rows import CREATED, sample_row
+from trajset.builder.dataset import LocalDataset, Tables, write_dataset
 from trajset.builder.errors import DataError
+from trajset.builder.manifest import MadeBy
 from trajset.builder.schema import COLUMNS
 from trajset.dataset_cards.about import About
 from trajset.dataset_cards.render import render_card, write_card
@@ -128,6 +130,21 @@ def test_limitations_follow_the_facts(dataset: LocalDataset) -> None:
     assert "1 of 6 rows is without a known `teacher`" in bare
     assert "No licence is stated" in bare
     assert "No licence" not in told
+
+
+@pytest.mark.parametrize(
+    ("licence", "words"),
+    [
+        ("cc-by-sa-4.0", "The questions are under `cc-by-sa-4.0`, as their source states"),
+        ("unknown", "The source of the questions states no licence"),
+    ],
+)
+def test_the_licence_of_the_questions_is_told(tmp_path: Path, licence: str, words: str) -> None:
+    made = MadeBy("collect", CREATED, {"questions-licence": licence})
+    write_dataset(tmp_path / "data", Tables([sample_row(0)]), made)
+    card = render_card(LocalDataset.open(tmp_path / "data"), ABOUT)
+    assert words in card.split("## Limitations")[1]
+    assert words not in render_card(LocalDataset.open(tmp_path / "data"), ABOUT).split("## Limitations")[0]
 
 
 def test_the_owners_words_are_remembered(dataset: LocalDataset) -> None:
