@@ -19,9 +19,10 @@ from .collect_job import CollectJob, Task, check_questions, origin_of, settings_
 from .errors import ChatServerError, RetrieverError
 from .interrupt import signals_to
 from .journal import FILE_NAME, Journal, Progress, Settings
-from .rollout import rollout
-from .rows import build_row, row_id
+from .rollout import Agent, rollout
+from .rows import Origin, build_row, row_id
 from .schema import Row, StopReason
+from .worker_journals import adopt
 
 _FIRST = 8
 """Broken rollouts at the start of a run, with none that works, after which it stops."""
@@ -96,8 +97,8 @@ def collected(out: Path, settings: Settings | None = None) -> Collected:
         return Collected(path, journal.progress())
 
 
-async def collect(job: CollectJob, report: Report | None = None) -> Collected:
-    """Make the job's rollouts, or those that its journal lacks.
+async def collect(job: CollectJob, report: Report | None = None, crew: Crew | None = None) -> Collected:
+    """Make the job's rollouts, or those that its journal lacks; here, or where a crew makes them.
 
     SIGINT or SIGTERM lets the rollouts under way finish and starts no others; a second one drops them.
 
@@ -111,16 +112,20 @@ async def collect(job: CollectJob, report: Report | None = None) -> Collected:
     check_questions(job.questions)
     begin = Journal.resume if job.resume else Journal.begin
     with begin(path, settings_of(job), job.total) as journal:
-        draining = await make_rollouts(job, journal, report)
+        adopt(journal, job.out, settings_of(job))
+        draining = await make_rollouts(job, journal, report, crew)
         return Collected(path, journal.progress(), draining)
 
 
-async def make_rollouts(job: CollectJob, ledger: Ledger, report: Report | None = None) -> bool:
+async def make_rollouts(
+    job: CollectJob, ledger: Ledger, report: Report | None = None, crew: Crew | None = None
+) -> bool:
     """Make the rollouts of a job that a ledger lacks and hand it each row; whether a signal stopped them.
 
-    Raises: what `collect` raises of the servers, and what the ledger raises.
+    Raises: what `collect` raises of the servers, and what the ledger and the crew raise.
     """
-    run = _Run(job, ledger, report or (lambda _: None))
+    origin = origin_of(job)
+    run = _Run(job, ledger, report or (lambda _: None), origin, crew or _Here(job.agent, origin))
     await run.finish()
     return run.draining
 
@@ -137,13 +142,41 @@ class Ledger(Protocol):
         ...
 
 
+class Crew(Protocol):
+    """Who makes the rollouts: this process, or the workers of a cluster."""
+
+    async def make(self, task: Task) -> Row:
+        """The row of a rollout.
+
+        Raises:
+            ServiceError: no rollout can be made any more; the run stops.
+        """
+        ...
+
+
+class _Here:
+    """Makes rollouts in this process."""
+
+    def __init__(self, agent: Agent, origin: Origin) -> None:
+        self._agent, self._origin = agent, origin
+
+    async def make(self, task: Task) -> Row:
+        return await make_row(task, self._agent, self._origin)
+
+
+async def make_row(task: Task, agent: Agent, origin: Origin) -> Row:
+    """One rollout, from its task to its row."""
+    trajectory = await rollout(task.question, agent, task.seed)
+    return build_row(trajectory, origin, task.sample, datetime.now(UTC))
+
+
 class _Run:
     """One go at a job: the workers and what they share."""
 
-    def __init__(self, job: CollectJob, ledger: Ledger, report: Report) -> None:
+    def __init__(self, job: CollectJob, ledger: Ledger, report: Report, origin: Origin, crew: Crew) -> None:
         self.draining = False
         self._job, self._ledger, self._report = job, ledger, report
-        self._origin = origin_of(job)
+        self._origin, self._crew = origin, crew
         done = ledger.done()
         self._todo = (task for task in tasks_of(job) if self._id(task) not in done)
         self._left = job.total - len(done)
@@ -172,9 +205,8 @@ class _Run:
             if self.draining:
                 return
             self._under_way += 1
-            trajectory = await rollout(task.question, self._job.agent, task.seed)
+            row = await self._crew.make(task)
             self._under_way -= 1
-            row = build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
             self._ledger.record(task.position, row)
             self._count(row)
             self._report(self._tally())

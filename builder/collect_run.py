@@ -14,10 +14,14 @@ from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.opening import open_retriever
 from .rollout import Agent, Limits
+from .scale import Say, on_ray
+from .scale_rollouts import collect_on_ray
 
 
-def run_collect(config: CollectConfig, report: Report | None = None) -> Collected:
+def run_collect(config: CollectConfig, report: Report | None = None, say: Say = lambda _: None) -> Collected:
     """Collect what the config asks for; the settings lie beside the journal as `config.toml`.
+
+    `say` is told of workers that come and go, where the run is spread over a cluster.
 
     With `partial` nothing is collected: the result is what the journal holds.
 
@@ -26,17 +30,20 @@ def run_collect(config: CollectConfig, report: Report | None = None) -> Collecte
         ServiceError: a server refuses for good, or nothing but failures came back; the journal stays.
         StorageError: the disk refuses; what was committed to the journal stays.
     """
-    return asyncio.run(_collect(config, report))
+    return asyncio.run(_collect(config, report, say))
 
 
-async def _collect(config: CollectConfig, report: Report | None) -> Collected:
+async def _collect(config: CollectConfig, report: Report | None, say: Say) -> Collected:
     job = open_job(config)
     try:
         if config.partial:
             return collected(config.out, settings_of(job))
         if not (config.out / FILE_NAME).exists():  # a run that is killed leaves its settings too
             _save(config)
-        result = await collect(job, report)
+        if on_ray(config.scale):
+            result = await collect_on_ray(config, job, open_agent, report, say)
+        else:
+            result = await collect(job, report)
     finally:
         await job.agent.model.aclose()
     _save(config)

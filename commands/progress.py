@@ -18,3 +18,8 @@ def counting(what: str) -> Generator[Callable[[int], None]]:
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda count: bar.advance(task, count)
+
+
+def say(text: str) -> None:
+    """A line above the progress bar."""
+    STDERR.print(text, markup=False, soft_wrap=True)

@@ -22,7 +22,7 @@ from ..builder.prompts import load_prompt
 from ..builder.transcripts.counts import counts_table
 from ..builder.transcripts.importing import read_transcripts
 from ..dataset_cards.render import write_card
-from .progress import STDERR
+from .progress import STDERR, say
 
 
 def collect_dataset(config: CollectConfig, console: Console) -> None:
@@ -35,7 +35,7 @@ def collect_dataset(config: CollectConfig, console: Console) -> None:
     if not (config.out / FILE_NAME).is_file():
         refuse_dataset(config.out)
     with shown_progress(STDERR) as report:
-        done = run_collect(config, report)
+        done = run_collect(config, report, say)
     if _holds(config.out, done):
         console.print(f"{config.out}: nothing new; the dataset and its splits stay as they are.")
     elif done.n_rows:

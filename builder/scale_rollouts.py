@@ -1,0 +1,141 @@
+"""Rollouts on a cluster: what a worker opens for them, and the driver's side of a run.
+
+The driver knows all questions, decides what is to be made, and keeps the run's one journal, exactly as for a
+run on one machine; only the making of a row goes to a worker. So rows, ids and resuming are the same, and a
+run may go on with another number of workers, or with none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .collect import Collected, Report, collect, make_row
+from .collect_job import CollectJob, Task, origin_of, settings_of
+from .config import CollectConfig, config_values
+from .errors import DataError, Problem
+from .journal import FILE_NAME, Journal, Settings
+from .rollout import Agent
+from .rows import Origin
+from .scale import Pool, Say
+from .scale_worker import Kit, Place
+from .schema import Row
+from .worker_journals import discard
+
+OpenAgent = Callable[[CollectConfig], Agent]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutOpener:
+    """Opens a worker's own agent. `origin` and `settings` are those of the whole run."""
+
+    config: CollectConfig
+    open_agent: OpenAgent
+    origin: Origin
+    settings: Settings
+    total: int
+
+    def open(self, place: Place) -> RolloutStation:
+        """The agent, and a journal where the driver will find it.
+
+        Raises:
+            InputError: the index or the world is not on this node, or is another one.
+        """
+        agent = self.open_agent(dataclasses.replace(self.config, out=place.folder))
+        _check_same(agent, self.origin)
+        journal = None
+        if place.shared:
+            journal = Journal.resume(place.folder / FILE_NAME, self.settings, self.total)
+        return RolloutStation(agent, self.origin, journal)
+
+
+def _check_same(agent: Agent, origin: Origin) -> None:
+    pairs = {
+        "teacher": (agent.model.name, origin.teacher),
+        "teacher_revision": (agent.model.revision, origin.teacher_revision),
+        "prompt": (agent.prompt.id, origin.prompt_id),
+        "retriever": (agent.retriever.name, origin.retriever),
+        "corpus": (agent.retriever.corpus, origin.corpus),
+    }
+    for field, (here, there) in pairs.items():
+        if here != there:
+            fix = "Copy what this run uses to every node, or put it on a file system that all of them see."
+            raise DataError(str(Problem(field, f"must be the driver's, {there!r}", here, fix)))
+
+
+class RolloutStation:
+    """Makes rollouts with an agent of its own."""
+
+    def __init__(self, agent: Agent, origin: Origin, journal: Journal | None) -> None:
+        self._agent, self._origin, self._journal = agent, origin, journal
+
+    async def do(self, task: Task) -> Row:
+        """The row of a rollout, committed here first where there is a journal."""
+        row = await make_row(task, self._agent, self._origin)
+        if self._journal is not None:
+            self._journal.record(task.position, row)
+        return row
+
+    async def aclose(self) -> None:
+        """Stop the model."""
+        if self._journal is not None:
+            self._journal.close()
+        await self._agent.model.aclose()
+
+
+class _Crew:
+    """The workers of a cluster, for `collect`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def make(self, task: Task) -> Row:
+        return await self._pool.do(task)
+
+
+async def collect_on_ray(
+    config: CollectConfig, job: CollectJob, open_agent: OpenAgent, report: Report | None, say: Say
+) -> Collected:
+    """Make a job's rollouts on the workers of a cluster.
+
+    Raises:
+        MissingExtraError: ray is not installed.
+        ClusterError: the cluster cannot be reached, or no worker is left; the journal stays.
+        TrajsetError: what `collect` raises; what only one node lacks names the node.
+    """
+    pool = Pool(config.scale, job.concurrency, _kit(config, job, open_agent), say)
+    try:
+        pool.connect()
+        result = await collect(job, report, _Crew(pool))
+    finally:
+        await pool.aclose()
+    if pool.done_again:
+        say(f"{pool.done_again:,} rollouts were under way at lost workers ({pool.lost}) and were made again.")
+    discard(job.out)
+    return result
+
+
+def _kit(config: CollectConfig, job: CollectJob, open_agent: OpenAgent) -> Kit:
+    opener = RolloutOpener(_absolute(config), open_agent, origin_of(job), settings_of(job), job.total)
+    return Kit(opener, config.out.absolute(), secrets.token_hex(8), keys_of(config))
+
+
+def keys_of(config: object) -> tuple[str, ...]:
+    """Names of the variables that a config takes keys from and that are set here."""
+    values = config_values(config)
+    names = [str(values[name]) for name in values if name.endswith("api-key-env")]
+    return tuple(name for name in names if os.environ.get(name))
+
+
+def _absolute(config: CollectConfig) -> CollectConfig:
+    """The same paths for processes that start elsewhere."""
+    paths = {
+        field.name: value.absolute()
+        for field in dataclasses.fields(config)
+        if isinstance(value := getattr(config, field.name), Path)
+    }
+    return dataclasses.replace(config, **paths)
