@@ -19,8 +19,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .config import ScaleConfig
-from .errors import ClusterError, ConfigError, MissingExtraError, Problem
+from .config import ScaleConfig, config_values
+from .errors import (
+    ChatServerError,
+    ClusterError,
+    ConfigError,
+    MissingExtraError,
+    Problem,
+    RetrieverError,
+)
 from .scale_worker import Kit, Refusal, Worker
 
 Say = Callable[[str], None]
@@ -36,6 +43,13 @@ _STOP_S = 30.0
 def on_ray(scale: ScaleConfig) -> bool:
     """Whether a run is to be spread over a cluster: it was asked for, or RAY_ADDRESS names one."""
     return scale.ray or bool(os.environ.get("RAY_ADDRESS"))
+
+
+def keys_of(config: object) -> tuple[str, ...]:
+    """Names of the variables that a config takes keys from and that are set here."""
+    values = config_values(config)
+    names = [str(values[name]) for name in values if name.endswith("api-key-env")]
+    return tuple(name for name in names if os.environ.get(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,7 @@ class _Post:
     number: int
     actor: Any
     opened: bool = False
+    sick: bool = False
     lost: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     done: int = 0
     under_way: int = 0
@@ -161,7 +176,7 @@ class Pool:
         """The result of an item, from whichever worker has a place free; done again if that one is lost.
 
         Raises:
-            TrajsetError: what the worker's station raised, or what keeps the workers from being opened.
+            TrajsetError: what the worker's station raised, or what keeps the first workers from being opened.
             ClusterError: no worker is left.
         """
         self._start()
@@ -174,12 +189,22 @@ class Pool:
                 self.done_again += 1
                 post.lose(error)
                 continue
+            if isinstance(result, Refusal) and self._is_sick(post, result):
+                self.done_again += 1
+                post.lose(result.error())
+                continue
             post.under_way -= 1
-            post.done += 1
             self._free.put_nowait(post)
             if isinstance(result, Refusal):
                 raise result.error()
+            post.done += 1
             return result
+
+    def _is_sick(self, post: _Post, refusal: Refusal) -> bool:
+        """Whether a server refuses for good at this worker alone: others had results, and none such since."""
+        post.sick = issubclass(refusal.kind, ChatServerError | RetrieverError)
+        others = (other for other in self._posts.values() if other is not post)
+        return post.sick and any(other.done and not other.sick for other in others)
 
     @property
     def _gone(self) -> tuple[type[Exception], ...]:
@@ -255,6 +280,7 @@ class Pool:
                 raise error
             return str(error)
         post.opened = True
+        self._say(f"Worker {post.number} of {self._team.workers} is up on {node}.")
         for _ in range(self._team.places):
             self._free.put_nowait(post)
         why = await post.lost

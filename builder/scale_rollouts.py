@@ -8,7 +8,6 @@ run may go on with another number of workers, or with none.
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from pathlib import Path
 
 from .collect import Collected, Report, collect, make_row
 from .collect_job import CollectJob, Task, origin_of, settings_of
-from .config import CollectConfig, config_values
+from .config import CollectConfig
 from .errors import DataError, Problem
 from .journal import FILE_NAME, Journal, Settings
 from .rollout import Agent
 from .rows import Origin
-from .scale import Pool, Say
+from .scale import Pool, Say, keys_of
 from .scale_worker import Kit, Place
 from .schema import Row
 from .worker_journals import discard
@@ -54,17 +53,13 @@ class RolloutOpener:
 
 
 def _check_same(agent: Agent, origin: Origin) -> None:
-    pairs = {
-        "teacher": (agent.model.name, origin.teacher),
-        "teacher_revision": (agent.model.revision, origin.teacher_revision),
-        "prompt": (agent.prompt.id, origin.prompt_id),
-        "retriever": (agent.retriever.name, origin.retriever),
-        "corpus": (agent.retriever.corpus, origin.corpus),
-    }
-    for field, (here, there) in pairs.items():
-        if here != there:
+    """Whether an agent makes rows of that origin. The questions, and so the run's id, are the driver's."""
+    here = dataclasses.replace(origin_of(CollectJob((), agent, Path())), run_id=origin.run_id)
+    for field in dataclasses.fields(Origin):
+        value, wanted = getattr(here, field.name), getattr(origin, field.name)
+        if value != wanted:
             fix = "Copy what this run uses to every node, or put it on a file system that all of them see."
-            raise DataError(str(Problem(field, f"must be the driver's, {there!r}", here, fix)))
+            raise DataError(str(Problem(field.name, f"must be the driver's, {wanted!r}", value, fix)))
 
 
 class RolloutStation:
@@ -122,13 +117,6 @@ async def collect_on_ray(
 def _kit(config: CollectConfig, job: CollectJob, open_agent: OpenAgent) -> Kit:
     opener = RolloutOpener(_absolute(config), open_agent, origin_of(job), settings_of(job), job.total)
     return Kit(opener, config.out.absolute(), secrets.token_hex(8), keys_of(config))
-
-
-def keys_of(config: object) -> tuple[str, ...]:
-    """Names of the variables that a config takes keys from and that are set here."""
-    values = config_values(config)
-    names = [str(values[name]) for name in values if name.endswith("api-key-env")]
-    return tuple(name for name in names if os.environ.get(name))
 
 
 def _absolute(config: CollectConfig) -> CollectConfig:

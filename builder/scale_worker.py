@@ -19,6 +19,7 @@ from .errors import ConfigError, DataError, Problem, StorageError, TrajsetError
 
 FOLDER = "workers"
 _MARK = ".run"
+_PLAIN = (str, int, float, type(None))
 
 
 class Station(Protocol):
@@ -119,7 +120,8 @@ class Refusal:
         """What an error says; one of the system counts as one of the disk."""
         if isinstance(error, OSError):
             return cls(StorageError, f"{type(error).__name__}: {error}", {})
-        return cls(type(error), str(error), dict(vars(error)))
+        plain = {name: value for name, value in vars(error).items() if isinstance(value, _PLAIN)}
+        return cls(type(error), str(error), plain)
 
     def error(self, where: str = "") -> TrajsetError:
         """The same error again; `where` is put before its message."""

@@ -41,6 +41,11 @@ class ThreeNodes:
         self._cluster.shutdown()
 
 
+def all_up(said: list[str]) -> bool:
+    """Whether three workers have said so."""
+    return sum(" is up on " in line for line in said) >= 3
+
+
 @contextmanager
 def three_nodes() -> Generator[ThreeNodes]:
     """The cluster, with RAY_ADDRESS leading to it; skips the test where ray is not installed."""
