@@ -15,16 +15,16 @@ from ray_cluster import ThreeNodes, all_up, three_nodes
 from scripted_collection import content
 from trajset.builder.chat.model import UnreadableReplyError
 from trajset.builder.collect import Tally, collect, collected
-from trajset.builder.collect_job import settings_of
+from trajset.builder.collect_job import origin_of, settings_of
 from trajset.builder.collect_run import open_agent, open_job, run_collect
-from trajset.builder.config import CollectConfig, IndexConfig, ScaleConfig, WorldConfig
+from trajset.builder.config import CollectConfig, IndexConfig, ScaleConfig, TeacherKnobs, WorldConfig
 from trajset.builder.errors import ChatServerError, ClusterError, ConfigError, DataError, MissingExtraError
 from trajset.builder.journal import Journal
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.rollout import Agent
 from trajset.builder.scale import Pool, team_of
-from trajset.builder.scale_rollouts import collect_on_ray
-from trajset.builder.scale_worker import Kit, Opener, Refusal
+from trajset.builder.scale_rollouts import RolloutOpener
+from trajset.builder.scale_worker import Kit, Opener, Place, Refusal
 from trajset.builder.schema import JsonObject
 from trajset.builder.world.files import write_world
 from trajset.builder.world.world import generate
@@ -150,16 +150,11 @@ def test_what_stops_a_local_run_stops_a_ray_run_with_the_same_words(config, tmp_
             rows_of(asked, out=tmp_path / name, **changes)
         return str(caught.value)
 
-    with ChatServer(slow_answer, models=("teacher",), key="right") as server:
+    with ChatServer(slow_answer, key="right") as server:
         asked = replace(config, teacher="teacher", base_url=server.url, api_key_env="NO_SUCH_KEY")
-        wrong_key = message("key", scale=THREE)
-        server.key = None
-        asked = replace(asked, teacher="tracher")
-        wrong_model = message("model", scale=THREE)
+        on_ray = message("ray", scale=THREE)
         monkeypatch.delenv("RAY_ADDRESS")
-        assert wrong_model == message("local-model")
-        server.key, asked = "right", replace(asked, teacher="teacher")
-        assert wrong_key == message("local-key")
+        assert on_ray == message("local")
 
 
 def test_a_key_that_a_node_lacks_is_named_with_the_node(config, tmp_path, cluster, monkeypatch):
@@ -171,27 +166,27 @@ def test_a_key_that_a_node_lacks_is_named_with_the_node(config, tmp_path, cluste
     assert "secret-value" not in str(caught.value)
 
 
-def test_an_index_that_a_node_lacks_is_named_with_the_node(config, tmp_path, cluster):
+def opened_with(config: CollectConfig, place: Path, **changes) -> None:
+    """What a worker does first, on a node where the config's paths lead to something else."""
+    job = open_job(config)
+
     def elsewhere(config: CollectConfig) -> Agent:
-        return open_agent(replace(config, index=config.index / "gone"))
+        return open_agent(replace(config, **changes))
 
-    asked = replace(config, out=tmp_path, scale=THREE)
-    run = collect_on_ray(asked, open_job(asked), elsewhere, None, print)
-    with pytest.raises(DataError, match=r"worker \d on .*index"):
-        asyncio.run(run)
+    opener = RolloutOpener(config, elsewhere, origin_of(job), settings_of(job), job.total)
+    opener.open(Place(place, shared=False))
 
 
-def test_another_index_on_a_node_is_refused(config, tmp_path, cluster):
+def test_what_a_node_lacks_or_has_otherwise_is_refused(config, tmp_path):
     (tmp_path / "corpus.jsonl").write_text('{"id": "1", "title": "A", "text": "B"}\n')
     build_index(str(tmp_path / "corpus.jsonl"), tmp_path / "index", IndexConfig())
-    other = tmp_path / "index"
-
-    def elsewhere(config: CollectConfig) -> Agent:
-        return open_agent(replace(config, index=other))
-
-    asked = replace(config, out=tmp_path / "out", scale=THREE)
-    with pytest.raises(DataError, match=r"worker \d on .*(retriever|corpus): must be the driver's"):
-        asyncio.run(collect_on_ray(asked, open_job(asked), elsewhere, None, print))
+    opened_with(config, tmp_path)
+    with pytest.raises(DataError, match="index"):
+        opened_with(config, tmp_path, index=tmp_path / "none")
+    with pytest.raises(DataError, match="corpus: must be the driver's"):
+        opened_with(config, tmp_path, index=tmp_path / "index")
+    with pytest.raises(DataError, match="teacher_revision: must be the driver's"):
+        opened_with(config, tmp_path, knobs=TeacherKnobs(known=0.1))
 
 
 def do_all(
@@ -331,3 +326,4 @@ def test_what_workers_of_a_killed_driver_had_made_is_taken_over(config, tmp_path
     done = asyncio.run(collect(job, tallies.append))
     assert [content(row) for row in done.rows()] == rows
     assert len(tallies) == 20
+    assert not (tmp_path / "out" / "workers").exists()
