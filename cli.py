@@ -96,8 +96,8 @@ def index(
 ) -> None:
     """Index a corpus for BM25 search, or with `--dense` for search by embeddings.
 
-    The index is a folder, or lies in Elasticsearch. An unchanged corpus is not indexed again; a build that died
-    goes on with the same command.
+    The index is a folder, or lies in Elasticsearch. An unchanged corpus is not indexed again; a build that
+    died goes on with the same command.
 
     Parameters
     ----------

@@ -21,10 +21,11 @@ from .collect_job import CollectJob, Task, check_questions, origin_of, settings_
 from .interrupt import signals_to
 from .journal import FILE_NAME, Journal, Progress, Settings
 from .outage import Outage, OutageWatch
-from .rollout import rollout
-from .rows import build_row, row_id
-from .schema import Row, StopReason, Trajectory
+from .rollout import Agent, rollout
+from .rows import Origin, build_row, row_id
+from .schema import Outcome, Row, StopReason
 from .watching import WatchedLedger, watched
+from .worker_journals import adopt
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def collected(out: Path, settings: Settings | None = None) -> Collected:
         return Collected(path, journal.progress())
 
 
-async def collect(job: CollectJob, report: Report | None = None) -> Collected:
-    """Make the job's rollouts, or those that its journal lacks.
+async def collect(job: CollectJob, report: Report | None = None, crew: Crew | None = None) -> Collected:
+    """Make the job's rollouts, or those that its journal lacks; here, or where a crew makes them.
 
     SIGINT or SIGTERM lets the rollouts under way finish and starts no others; a second one drops them.
 
@@ -112,8 +113,9 @@ async def collect(job: CollectJob, report: Report | None = None) -> Collected:
     check_questions(job.questions)
     begin = Journal.resume if job.resume else Journal.begin
     with begin(path, settings_of(job), job.total) as journal:
+        adopt(journal, job.out, settings_of(job))
         async with watched(journal, job.out, job.total, job.audience) as ledger:
-            draining = await make_rollouts(job, ledger, _counting(ledger, report))
+            draining = await make_rollouts(job, ledger, _counting(ledger, report), crew)
         return Collected(path, journal.progress(), draining)
 
 
@@ -128,14 +130,18 @@ def _counting(ledger: WatchedLedger, report: Report | None) -> Report:
     return heard
 
 
-async def make_rollouts(job: CollectJob, ledger: Ledger, report: Report | None = None) -> bool:
+async def make_rollouts(
+    job: CollectJob, ledger: Ledger, report: Report | None = None, crew: Crew | None = None
+) -> bool:
     """Make the rollouts of a job that a ledger lacks and hand it each row; whether a signal stopped them.
 
-    Raises: what `collect` raises of the servers, and what the ledger raises.
+    Raises: what `collect` raises of the servers, and what the ledger and the crew raise.
     """
     # As many threads as rollouts: a search engine that is far away answers them all at once.
     threads = ThreadPoolExecutor(job.concurrency, "search")
-    run = _Run(replace(job, agent=replace(job.agent, threads=threads)), ledger, report or (lambda _: None))
+    origin = origin_of(job)
+    here = _Here(replace(job.agent, threads=threads), origin)
+    run = _Run(job, ledger, report or (lambda _: None), origin, crew or here)
     try:
         await run.finish()
     finally:
@@ -155,13 +161,49 @@ class Ledger(Protocol):
         ...
 
 
+class Crew(Protocol):
+    """Who makes the rollouts: this process, or the workers of a cluster."""
+
+    async def make(self, task: Task) -> Made:
+        """A rollout from beginning to end.
+
+        Raises:
+            ServiceError: no rollout can be made any more; the run stops.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A rollout that has ended: how, and its row, which may be scored when it is asked for."""
+
+    outcome: Outcome
+    row: Callable[[], Row]
+
+
+class _Here:
+    """Makes rollouts in this process."""
+
+    def __init__(self, agent: Agent, origin: Origin) -> None:
+        self._agent, self._origin = agent, origin
+
+    async def make(self, task: Task) -> Made:
+        return await make_rollout(task, self._agent, self._origin)
+
+
+async def make_rollout(task: Task, agent: Agent, origin: Origin) -> Made:
+    """One rollout, made in this process; its row is not scored yet."""
+    trajectory = await rollout(task.question, agent, task.seed)
+    return Made(trajectory.outcome, lambda: build_row(trajectory, origin, task.sample, datetime.now(UTC)))
+
+
 class _Run:
     """One go at a job: the workers and what they share."""
 
-    def __init__(self, job: CollectJob, ledger: Ledger, report: Report) -> None:
+    def __init__(self, job: CollectJob, ledger: Ledger, report: Report, origin: Origin, crew: Crew) -> None:
         self.draining = False
         self._job, self._ledger, self._report = job, ledger, report
-        self._origin = origin_of(job)
+        self._origin, self._crew = origin, crew
         done = ledger.done()
         self._todo = (task for task in tasks_of(job) if self._id(task) not in done)
         self._left = job.total - len(done)
@@ -170,7 +212,7 @@ class _Run:
         self._under_way = self._made = self._searches = 0
         self._reasons: Counter[StopReason] = Counter()
         self._workers: list[asyncio.Task[None]] = []
-        self._ended: asyncio.Queue[tuple[Task, Trajectory] | None] = asyncio.Queue()
+        self._ended: asyncio.Queue[tuple[Task, Made] | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(job.concurrency)
 
     async def finish(self) -> None:
@@ -196,9 +238,9 @@ class _Run:
             if self.draining:
                 return
             self._under_way += 1
-            trajectory = await self._lasting(task)
+            made = await self._lasting(task)
             self._under_way -= 1
-            self._ended.put_nowait((task, trajectory))
+            self._ended.put_nowait((task, made))
             self._watch.check()
             await self._room.acquire()
 
@@ -219,25 +261,25 @@ class _Run:
             if (ended := self._ended.get_nowait()) is not None:
                 self._keep(*ended)
 
-    def _keep(self, task: Task, trajectory: Trajectory) -> None:
-        row = build_row(trajectory, self._origin, task.sample, datetime.now(UTC))
+    def _keep(self, task: Task, made: Made) -> None:
+        row = made.row()
         self._ledger.record(task.position, row)
         self._count(row)
         self._report(self._tally())
 
-    async def _lasting(self, task: Task) -> Trajectory:
+    async def _lasting(self, task: Task) -> Made:
         """A rollout to keep: one that breaks in an outage is made again when the server is back."""
         times = 0
         while True:
-            trajectory = await rollout(task.question, self._job.agent, task.seed)
-            self._watch.note(trajectory.outcome)
+            made = await self._crew.make(task)
+            self._watch.note(made.outcome)
             outage = self._watch.outage
             if outage is None or outage.lasted_s >= outage.limit_s:
-                return trajectory
+                return made
             self._report(self._tally())
             await self._watch.wait(times)
             if self.draining:
-                return trajectory
+                return made
             times += 1
 
     def _on_signal(self) -> None:

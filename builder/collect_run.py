@@ -17,6 +17,8 @@ from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.opening import open_retriever
 from .rollout import Agent, Limits
+from .scale import on_ray
+from .scale_rollouts import collect_on_ray
 from .tracking import open_tracker
 from .watching import Audience
 
@@ -25,6 +27,8 @@ def run_collect(
     config: CollectConfig, report: Report | None = None, notices: Notices | None = None
 ) -> Collected:
     """Collect what the config asks for; the settings lie beside the journal as `config.toml`.
+
+    The notices hear of servers and workers that come and go.
 
     With `partial` nothing is collected: the result is what the journal holds.
 
@@ -43,7 +47,11 @@ async def _collect(config: CollectConfig, report: Report | None, notices: Notice
             return collected(config.out, settings_of(job))
         if not (config.out / FILE_NAME).exists():  # a run that is killed leaves its settings too
             _save(config)
-        result = await collect(_watched(job, config, notices), report)
+        job = _watched(job, config, notices)
+        if on_ray(config.scale):
+            result = await collect_on_ray(config, job, open_agent, report, notices.tell)
+        else:
+            result = await collect(job, report)
     finally:
         await job.agent.aclose()
     _save(config)

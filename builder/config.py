@@ -61,7 +61,9 @@ def config_values(config: Any) -> dict[str, Any]:
     return values
 
 
+_RAY = frozenset({"ray", "ray-workers", "ray-cpus", "ray-gpus"})
 _ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache", "search-cache", "embedding-model"}) | {
+    *_RAY,
     *ELASTIC_OPTIONS,
     *("summariser-base-url", "summariser-api-key-env"),
     *("vllm-python", "vllm-port", "vllm-args", "vllm-start", "vllm-restarts"),
@@ -208,6 +210,23 @@ class IndexConfig:
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
+class ScaleConfig:
+    """How a run is spread over many machines. Nothing here changes what it makes."""
+
+    ray: Flag = False
+    """Run on a Ray cluster: the one at RAY_ADDRESS, else one that runs on this machine, else a new one here.
+    RAY_ADDRESS alone means it too."""
+    ray_workers: Positive | None = None
+    """Workers, each with a model and a search engine of its own, among which `--concurrency` is shared out.
+    Without it as many as the GPUs of the cluster allow, or one a node where `--ray-gpus` is 0."""
+    ray_cpus: Annotated[float, Parameter(validator=Number(gte=0))] = 1.0
+    """CPU cores that Ray reserves for a worker."""
+    ray_gpus: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0
+    """GPUs that Ray gives to a worker; it sees no others."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
 class CollectConfig:
     """Settings of `trajset collect`."""
 
@@ -273,6 +292,7 @@ class CollectConfig:
     """Collect nothing; write the dataset from the longest prefix of the question order that is finished."""
     vllm: VllmConfig = VllmConfig()
     watch: WatchConfig = WatchConfig()
+    scale: ScaleConfig = ScaleConfig()
     knobs: TeacherKnobs = TeacherKnobs()
     summaries: SummariserConfig = SummariserConfig()
     last_turn: LastTurnConfig = LastTurnConfig()

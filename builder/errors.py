@@ -9,6 +9,7 @@
     ├── ServiceError                  a server outside this process                             exit code 3
     │   ├── ChatServerError           the chat server refuses or cannot be reached
     │   ├── RetrieverError            the search engine refuses or cannot be reached
+    │   ├── ClusterError              the Ray cluster cannot be reached, or no worker of it is left
     │   └── HubError                  the Hub refuses or cannot be reached
     │       └── ConcurrentPublishError  somebody else published in between; nothing was changed
     ├── StorageError                  the local disk (full, not writable)                       exit code 4
@@ -69,6 +70,10 @@ class ChatServerError(ServiceError):
 
 class RetrieverError(ServiceError):
     """The search engine refuses or cannot be reached."""
+
+
+class ClusterError(ServiceError):
+    """The Ray cluster cannot be reached, or none of its workers is left."""
 
 
 class HubError(ServiceError):

@@ -196,6 +196,12 @@ class Journal:
             for values in self._db.execute(FACTS_SQL):
                 yield fact_from_sql(values)
 
+    def entries(self) -> Iterator[tuple[int, Row]]:
+        """All rows with their positions, in order."""
+        with self._guarded():
+            for position, record in self._db.execute("SELECT position, record FROM rollouts ORDER BY 1"):
+                yield position, _row(record)
+
     def _settings(self) -> dict[str, object] | None:
         with self._guarded():
             if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():

@@ -15,6 +15,7 @@ import orjson
 from .shards import storage
 
 FILE_NAME = "servers.jsonl"
+_OF_WORKERS = f"workers/worker-*/{FILE_NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,12 @@ def record_start(folder: Path, start: ServerStart) -> None:
 
 
 def server_versions(folder: Path) -> str | None:
-    """The servers that answered, such as "vllm 0.32.0", each once; None where trajset started none."""
-    path = folder / FILE_NAME
-    if not path.is_file():
+    """The servers that answered, such as "vllm 0.32.0", each once; None where trajset started none.
+
+    Those that workers of a cluster started count too.
+    """
+    files = [path for path in (folder / FILE_NAME, *sorted(folder.glob(_OF_WORKERS))) if path.is_file()]
+    starts = [orjson.loads(line) for path in files for line in path.read_bytes().splitlines()]
+    if not starts:
         return None
-    starts = [orjson.loads(line) for line in path.read_bytes().splitlines()]
     return ", ".join(dict.fromkeys(f"{start['server']} {start['version'] or '?'}" for start in starts))

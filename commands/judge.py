@@ -16,7 +16,7 @@ from ..filters.judge import Judged, judge_dataset
 from ..filters.judge_config import SIMULATED, JudgeConfig
 from ..filters.judge_open import open_job
 from ..filters.judge_run import Asked, Report, Tally
-from .progress import STDERR
+from .progress import STDERR, say
 
 
 def judge_answers(folder: Path, config: JudgeConfig, console: Console) -> None:
@@ -27,7 +27,7 @@ def judge_answers(folder: Path, config: JudgeConfig, console: Console) -> None:
         KeyboardInterrupt: the run was stopped; what was judged is stored.
     """
     with shown_progress(STDERR) as report:
-        judged = judge_dataset(folder, open_job(config), report)
+        judged = judge_dataset(folder, open_job(config, say), report)
     write_card(folder)
     for line in summary(judged, config):
         console.print(line, soft_wrap=True)

@@ -51,3 +51,8 @@ def staged() -> Generator[Callable[[str, int | None], Callable[[int], None]]]:
             return lambda count: bars.advance(task, count)
 
         yield begin
+
+
+def say(text: str) -> None:
+    """A line above the progress bar."""
+    STDERR.print(text, markup=False, soft_wrap=True)

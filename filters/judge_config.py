@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from ..builder.config import WHOLE, Flag, JudgeKnobs, Positive, Seconds, Seed
+from ..builder.config import WHOLE, Flag, JudgeKnobs, Positive, ScaleConfig, Seconds, Seed
 
 SIMULATED = "simulated"
 _NO_KNOBS = JudgeKnobs()
+_ALONE = ScaleConfig()
 
 Usd = Annotated[float, Parameter(validator=Number(gte=0))]
 
@@ -69,4 +70,5 @@ class JudgeConfig:
     """Longest wait for one reply in seconds."""
     retries: Annotated[int, WHOLE, Parameter(validator=Number(gte=0))] = 4
     """Retries of a request after 429, 5xx or a timeout, with backoff."""
+    scale: ScaleConfig = _ALONE
     knobs: JudgeKnobs = _NO_KNOBS

@@ -9,6 +9,7 @@ from ..builder.chat.model import ChatModel, Dialect, Sampling
 from ..builder.chat.openai_client import Endpoint, OpenAIChat
 from ..builder.config import JudgeKnobs, published_values
 from ..builder.errors import ConfigError, Problem
+from ..builder.scale import Say, on_ray
 from ..builder.schema import JsonObject
 from ..builder.world.judge import SimulatedJudge
 from .judge import JudgeJob
@@ -16,21 +17,22 @@ from .judge_budget import Prices
 from .judge_config import SIMULATED, JudgeConfig
 from .judge_model import Asking, Judge
 from .judge_prompts import JudgePrompt
+from .judge_scale import on_ray_model
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REASONING = re.compile(r"(?:.*/)?(?:gpt-5(?!.*chat)|o\d)", re.IGNORECASE)
 """GPT-5 and the o-series, also behind a router (`openai/gpt-5`); `gpt-5-chat-latest` samples like others."""
 
 
-def open_job(config: JudgeConfig) -> JudgeJob:
-    """The judge and the way to run it.
+def open_job(config: JudgeConfig, say: Say = lambda _: None) -> JudgeJob:
+    """The judge and the way to run it; `say` is told of workers that come and go on a cluster.
 
     Raises:
         ConfigError: an option does not fit the others, or the URL is none.
     """
     _check(config)
     judge = Judge(
-        model=_open_model(config),
+        model=on_ray_model(config, open_model, say) if on_ray(config.scale) else open_model(config),
         name=config.name,
         prompt=JudgePrompt(config.mode, config.plain),
         reflect=config.reflect,
@@ -86,7 +88,12 @@ def _prices(config: JudgeConfig) -> Prices | None:
     return Prices(config.price_in, config.price_out)
 
 
-def _open_model(config: JudgeConfig) -> ChatModel:
+def open_model(config: JudgeConfig) -> ChatModel:
+    """The model that judges, asked from this process.
+
+    Raises:
+        ConfigError: the URL is none.
+    """
     if config.model == SIMULATED:
         return SimulatedJudge(config.knobs)
     endpoint = Endpoint(
