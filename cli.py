@@ -24,6 +24,7 @@ from .builder.config import (
     QuickstartConfig,
     WorldConfig,
 )
+from .builder.corpus_config import CorpusConfig
 from .commands.boundary import guarded, options_from, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
@@ -83,6 +84,25 @@ def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
     from .commands.make import make_world
 
     make_world(folder, config, console)
+
+
+@app.command
+def corpus(source: str, folder: Path, *, config: CorpusConfig = CorpusConfig()) -> None:
+    """Make passages with titles out of Wikipedia, or of any articles: 100 words each, for `trajset index`.
+
+    After a crash or Ctrl-C the same command goes on where it stopped; a finished corpus is not made again.
+
+    Parameters
+    ----------
+    source
+        A MediaWiki dump (.xml, .xml.bz2, .xml.gz) or a folder of its parts; a JSONL, JSON, CSV, TSV or
+        Parquet file (plain or .gz) or a folder of them; or `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`.
+    folder
+        Where the Parquet files and the manifest are written.
+    """
+    from .commands.corpus import make_corpus
+
+    make_corpus(source, folder, config, console)
 
 
 @app.command

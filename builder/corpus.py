@@ -42,7 +42,7 @@ def read_passages(source: str | Source, fields: PassageFields | None = None) -> 
     opened = open_source(source) if isinstance(source, str) else source
     fields = fields or PassageFields()
     seen = array("q")
-    for _, passage in _passages(opened, fields):
+    for _, passage in each_passage(opened, fields):
         yield passage
         seen.append(hash(passage.id))
         # At every doubling, so that a wrong id column is told early and the checks stay linear in total.
@@ -77,7 +77,12 @@ class CorpusDigest:
         return self._digest.hexdigest()
 
 
-def _passages(source: Source, fields: PassageFields) -> Iterator[tuple[Record, Passage]]:
+def each_passage(source: Source, fields: PassageFields) -> Iterator[tuple[Record, Passage]]:
+    """The passages with their records, checked one by one; whether an id stands twice is not looked at.
+
+    Raises:
+        DataError: a record breaks a rule of the module.
+    """
     id_field = fields.id
     for position, record in enumerate(source.records()):
         if position == 0 and id_field is None and "id" in record.values:
@@ -126,7 +131,7 @@ def _check_ids(source: Source, fields: PassageFields, hashes: array[int]) -> Non
 
 def _raise_repeated(source: Source, fields: PassageFields, suspects: set[int]) -> None:
     first: dict[str, str] = {}
-    for record, passage in _passages(source, fields):
+    for record, passage in each_passage(source, fields):
         if hash(passage.id) not in suspects:
             continue
         if passage.id in first:
