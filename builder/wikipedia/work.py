@@ -113,12 +113,12 @@ def _articles(piece: DumpPiece, rules: Rules, tally: Tally) -> Iterator[Passage]
 
     for page in read_pages(piece.xml(), piece.place):
         if reason := not_an_article(page, rules.disambiguation):
-            tally.dropped[reason] += 1
+            tally.dropped[reason.value] += 1
             continue
         try:
             text = plain_text(page.text, rules.text)
         except (ParserError, RecursionError):
-            tally.dropped[Dropped.UNREADABLE] += 1
+            tally.dropped[Dropped.UNREADABLE.value] += 1
             continue
         yield Passage(page.id, page.title, text)
 
@@ -131,7 +131,7 @@ def _of_records(batch: RecordBatch, rules: Rules, tally: Tally) -> Iterator[Pass
     kept = list[Passage]()
     for article in batch.items:
         if not rules.disambiguation and is_disambiguation(article.title, article.text):
-            tally.dropped[Dropped.DISAMBIGUATION] += 1
+            tally.dropped[Dropped.DISAMBIGUATION.value] += 1
         else:
             kept.append(article)
     yield from _cut(iter(kept), rules, tally)
@@ -143,7 +143,7 @@ def _cut(articles: Iterator[Passage], rules: Rules, tally: Tally) -> Iterator[Pa
         for number, text in enumerate(blocks(article.text, rules.blocks)):
             yield Passage(f"{article.id}-{number}", article.title, text)
         if number < 0:
-            tally.dropped[Dropped.SHORT] += 1
+            tally.dropped[Dropped.SHORT.value] += 1
         else:
             tally.articles += 1
 
