@@ -5,7 +5,8 @@
 Writes `simulated-pages-articles-multistream.xml.bz2` (100 pages a stream, as dumps.wikimedia.org has it) and
 `articles/*.parquet`, the same articles as plain text with the columns of wikimedia/wikipedia. Words follow
 Zipf's law. An article has an infobox, sections, links, references with citation templates, a table in one of
-four, a list, categories; for ten articles there are four redirects, one talk page and a few disambiguations.
+four, a list, categories, some HTML and external links; for ten articles there are four redirects, one talk
+page and a few disambiguations. Both give the same passages.
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ class Articles:
         ]
         title = f"{self._some(2).title()} {number}"
         return Article(
-            number, title, self._page(title, picks), "\n\n".join(self._plain[pick] for pick in picks)
+            number,
+            title,
+            self._page(title, picks),
+            "\n\n".join([title, *(self._plain[pick] for pick in picks)]),
         )
 
     def _some(self, count: int) -> str:
@@ -75,12 +79,20 @@ class Articles:
 
     def _mark(self, sentence: str) -> str:
         words = sentence.split(" ")
+        for place in (5, 11):
+            if self._random.random() < 0.2:
+                words[place] = self._odd(words[place])
         words[3] = f"[[{self._some(2)}|{words[3]}]]"
         words[9] = f"[[{words[9]}]]"
         words[13] = f"''{words[13]}''"
         if self._random.random() < 0.6:
             words[-1] += self._reference()
         return " ".join(words)
+
+    def _odd(self, word: str) -> str:
+        """The word in markup that only a parser reads, of which most articles have some."""
+        forms = (f"{{{{nowrap|{word}}}}}", f"<small>{word}</small>", f"[https://{word}.org {word}]")
+        return self._random.choice(forms)
 
     def _reference(self) -> str:
         name = self._some(1)

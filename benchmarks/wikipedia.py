@@ -17,6 +17,7 @@ import argparse
 import bz2
 import json
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -36,10 +37,11 @@ _EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One command: its time, peak memory in bytes, passages, and size of what it wrote in bytes."""
+    """One command: seconds by the clock and of CPU, peak memory in bytes, passages, bytes written."""
 
     name: str
     seconds: float
+    cpu: float
     memory: int
     passages: int
     size: int
@@ -65,9 +67,15 @@ def resident(process: psutil.Process) -> int:
     return total
 
 
+def cpu_of_children() -> float:
+    """Seconds of CPU of all commands so far and of what they started."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def measure(name: str, arguments: list[str], out: Path) -> Run:
     """Run `trajset ARGUMENTS` and look on."""
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), cpu_of_children()
     command = [sys.executable, "-m", "trajset", *arguments]
     process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     peak = 0
@@ -79,7 +87,7 @@ def measure(name: str, arguments: list[str], out: Path) -> Run:
         raise SystemExit(process.stderr.read().decode())
     manifest = json.loads((out / "manifest.json").read_bytes())
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    return Run(name, seconds, peak, manifest["passages"], size)
+    return Run(name, seconds, cpu_of_children() - cpu, peak, manifest["passages"], size)
 
 
 _PAGE = re.compile(r"<page>.*?</page>", re.DOTALL)
@@ -92,7 +100,7 @@ _REST = re.compile(r"'{2,}|^=+.*=+\s*$|^[*#;:].*$", re.MULTILINE)
 
 def by_hand(dump: Path, out: Path) -> Run:
     """The script that one writes by hand."""
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     count = 0
     with out.open("w", encoding="utf-8") as file:
         for page in pages_by_hand(dump):
@@ -105,8 +113,9 @@ def by_hand(dump: Path, out: Path) -> Run:
                 record = {"id": f"{fields[2]}-{number}", "title": unescape(fields[1]), "text": text}
                 file.write(json.dumps(record) + "\n")
                 count += 1
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     memory = psutil.Process().memory_info().rss
-    return Run("by hand, 1 process", time.perf_counter() - started, memory, count, out.stat().st_size)
+    return Run("by hand, 1 process", seconds, cpu, memory, count, out.stat().st_size)
 
 
 def pages_by_hand(dump: Path) -> Iterator[str]:
@@ -133,8 +142,8 @@ def report(run: Run) -> None:
     hours = DPR_PASSAGES / run.rate / 3600
     disk = run.size / run.passages * DPR_PASSAGES / 1e9
     print(
-        f"{run.name:30}{run.seconds:9.1f}{run.rate:12,.0f}{run.memory / 1e6:12,.0f}{run.size / 1e6:10,.0f}"
-        f"{hours:12.2f}{disk:10.1f}",
+        f"{run.name:26}{run.seconds:9.1f}{run.cpu:8.1f}{run.rate:12,.0f}{run.memory / 1e6:9,.0f}"
+        f"{run.size / 1e6:8,.0f}{hours:13.2f}{disk:7.1f}",
         flush=True,
     )
 
@@ -144,7 +153,8 @@ def measure_all(folder: Path, articles: int) -> None:
     dump, parquet = write_simulated(folder / "source", articles)
     print(f"{articles:,} articles, {dump.stat().st_size / 1e6:,.0f} MB packed, made in", end=" ")
     print(f"{time.perf_counter() - started:.0f} s\n")
-    print(f"{'':30}{'seconds':>9}{'passages/s':>12}{'peak MB':>12}{'MB':>10}{'21 M: hours':>12}{'GB':>10}")
+    head = f"{'':26}{'seconds':>9}{'CPU s':>8}{'passages/s':>12}{'peak MB':>9}{'MB':>8}"
+    print(f"{head}{'21 M: hours':>13}{'GB':>7}")
     runs: dict[str, Run] = {}
     for kind, source in (("dump", dump), ("articles", parquet)):
         for processes in (1, 2):
