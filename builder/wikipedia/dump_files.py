@@ -101,7 +101,7 @@ def dump_pieces(path: Path, size: PieceSize) -> Iterator[DumpPiece]:
     check_head(path)
     starts = stream_starts(path) if path.suffix == ".bz2" else []
     if len(starts) > 1:
-        _check_end(path, starts[-1])
+        _check_end(path, starts)
         yield from _ranges(path, starts, size.packed)
     else:
         yield from _texts(path, size.xml)
@@ -142,10 +142,15 @@ def check_head(path: Path) -> None:
         )
 
 
-def _check_end(path: Path, last: int) -> None:
-    """Told at once instead of after hours."""
+def _check_end(path: Path, starts: list[int]) -> None:
+    """Told at once instead of after hours. The end may lie in several streams."""
+    text, end = b"", path.stat().st_size
     with path.open("rb") as file:
-        text = _unpack(_bytes(file, last, path.stat().st_size), str(path))
+        for start in reversed(starts):
+            text = _unpack(_bytes(file, start, end), str(path)) + text
+            if len(text.rstrip()) >= len(_END):
+                break
+            end = start
     if not text.rstrip().endswith(_END):
         raise _cut_off(path)
 
@@ -206,7 +211,7 @@ def _cut_at_pages(path: Path, size: int) -> Iterator[bytes]:
     """Runs of whole pages, from the first `<page>` to the last `</page>`."""
     waiting = bytearray()
     begun = False
-    for block in _blocks(path):
+    for block in _blocks(path, min(size, _READ)):
         waiting += block
         if not begun and (first := waiting.find(_OPEN)) >= 0:
             del waiting[:first]
@@ -221,15 +226,15 @@ def _cut_at_pages(path: Path, size: int) -> Iterator[bytes]:
         yield bytes(waiting[: end + len(_CLOSE)])
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, size: int = _READ) -> Iterator[bytes]:
     opener = {".bz2": bz2.open, ".gz": gzip.open}.get(path.suffix)
     with cast("BinaryIO", opener(path, "rb")) if opener else path.open("rb") as file:
-        yield from _read_all(file, path)
+        yield from _read_all(file, path, size)
 
 
-def _read_all(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _read_all(file: BinaryIO, path: Path, size: int = _READ) -> Iterator[bytes]:
     try:
-        while block := file.read(_READ):
+        while block := file.read(size):
             yield block
     except EOFError as error:
         raise _cut_off(path) from error

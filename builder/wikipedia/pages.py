@@ -14,7 +14,7 @@ from ..errors import DataError, Problem
 _FEED = 1 << 20
 
 _DISAMBIGUATION = re.compile(
-    r"\{\{\s*(?:disambig(?:uation)?(?![ _-]?needed)[\w -]*|hndis|geodis|dab|[\w ]+ disambiguation)"
+    r"\{\{\s*(?!disambig[\w -]*needed)(?:disambig[\w -]*|hndis|geodis|dab|[\w ]+ disambiguation)"
     r"\s*(?:\||\}\})"
     r"|__DISAMBIG__",
     re.IGNORECASE,
