@@ -48,6 +48,21 @@ class Made:
         return Made(self.pieces + 1, self.articles + done.articles, self.passages + done.passages)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a corpus is made of, and how."""
+
+    source: str
+    plan: Plan
+    fingerprint: str
+    config: CorpusConfig
+
+    @property
+    def key(self) -> str:
+        """Hash over all that decides what the passages are."""
+        return key_of(self.plan, self.fingerprint, self.config)
+
+
 Report = Callable[[Made, bool], None]
 """Told after every piece; the flag says whether this run did it."""
 
@@ -74,33 +89,36 @@ def build_corpus(
         StorageError: the disk is full or not writable, or another build is writing there.
     """
     plan = plan_for(source, config)
-    fingerprint = plan.fingerprint()
-    key = key_of(plan, fingerprint, config)
+    origin = Origin(source, plan, plan.fingerprint(), config)
     _check_folder(folder)
     with writing(folder, _LOCK_WAIT_S):
         existing = read_corpus_manifest(folder)
-        if existing is not None and existing.key == key:
+        if existing is not None and existing.key == origin.key:
             return BuiltCorpus(folder, existing, reused=True)
-        _begin(folder, key, existing is not None, config)
-        done = _work(folder, plan, config, report)
-        manifest = CorpusManifest(
-            corpus_format=CORPUS_FORMAT,
-            source=source if source.startswith(HUB_PREFIX) else Path(source).name,
-            source_kind=plan.kind,
-            fingerprint=fingerprint,
-            key=key,
-            settings=settings_of(plan, config),
-            libraries=libraries_of(plan),
-            articles=sum(piece.articles for piece in done),
-            passages=sum(piece.passages for piece in done),
-            dropped=_dropped(done),
-            content_hash=content_hash([piece.content_hash for piece in done], 64),
-            shards=tuple(piece.shard for piece in done if piece.shard),
-        )
+        _begin(folder, origin, existing is not None)
+        manifest = _manifest(origin, _work(folder, origin, report))
         _check(folder, manifest)
         manifest.write(folder)
         shutil.rmtree(folder / PIECES, ignore_errors=True)
     return BuiltCorpus(folder, manifest, reused=False)
+
+
+def _manifest(origin: Origin, done: list[Done]) -> CorpusManifest:
+    source = origin.source
+    return CorpusManifest(
+        corpus_format=CORPUS_FORMAT,
+        source=source if source.startswith(HUB_PREFIX) else Path(source).name,
+        source_kind=origin.plan.kind,
+        fingerprint=origin.fingerprint,
+        key=origin.key,
+        settings=settings_of(origin.plan, origin.config),
+        libraries=libraries_of(origin.plan),
+        articles=sum(piece.articles for piece in done),
+        passages=sum(piece.passages for piece in done),
+        dropped=_dropped(done),
+        content_hash=content_hash([piece.content_hash for piece in done], 64),
+        shards=tuple(piece.shard for piece in done if piece.shard),
+    )
 
 
 def _check_folder(folder: Path) -> None:
@@ -117,15 +135,15 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _begin(folder: Path, key: str, complete: bool, config: CorpusConfig) -> None:
+def _begin(folder: Path, origin: Origin, complete: bool) -> None:
     """Write down what is made here, or see that it is what was begun."""
     state = folder / STATE
-    if complete or (state.is_file() and _key_in(state) != key):
+    if complete or (state.is_file() and _key_in(state) != origin.key):
         fix = "Choose another folder, or delete this one."
         rule = "must not hold a corpus of another source or with other settings"
         raise DataError(str(Problem(str(folder), rule, folder.name, fix)))
     discard_staged(folder)
-    write_file(state, orjson.dumps({"key": key, "config": config_values(config)}))
+    write_file(state, orjson.dumps({"key": origin.key, "config": config_values(origin.config)}))
 
 
 def _key_in(state: Path) -> object:
@@ -136,15 +154,15 @@ def _key_in(state: Path) -> object:
     return values.get("key") if isinstance(values, dict) else None
 
 
-def _work(folder: Path, plan: Plan, config: CorpusConfig, report: Report) -> list[Done]:
+def _work(folder: Path, origin: Origin, report: Report) -> list[Done]:
     """What every piece gave, in order; those that an earlier run finished are not made again."""
     done: dict[int, Done] = {}
     made = Made()
 
     def jobs() -> Iterator[Job]:
         nonlocal made
-        rules = rules_of(config)
-        for number, piece in enumerate(plan.pieces()):
+        rules = rules_of(origin.config)
+        for number, piece in enumerate(origin.plan.pieces()):
             if earlier := finished(folder, number):
                 done[number] = earlier
                 made = made.plus(earlier)
@@ -152,7 +170,7 @@ def _work(folder: Path, plan: Plan, config: CorpusConfig, report: Report) -> lis
             else:
                 yield Job(folder, number, piece, rules)
 
-    for number, result in run_jobs(jobs(), config.processes):
+    for number, result in run_jobs(jobs(), origin.config.processes):
         done[number] = result
         made = made.plus(result)
         report(made, True)

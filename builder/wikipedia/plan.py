@@ -99,26 +99,21 @@ def plan_for(source: str, config: CorpusConfig) -> Plan:
     files = () if source.startswith(HUB_PREFIX) else _dump_files(Path(source), config.kind == "dump")
     if config.kind == "dump" or (config.kind == "auto" and files):
         return _dump_plan(source, files, config)
+    return _record_plan(source, None if config.kind == "auto" else config.kind, config)
+
+
+def _record_plan(source: str, kind: RecordKind | None, config: CorpusConfig) -> RecordPlan:
     opened = open_source(source)
     first = first_record(opened)
-    kind = kind_of(first) if config.kind in ("auto", "dump") else config.kind
     fields = PassageFields(config.title_field, config.text_field, config.id_field)
     part = Part(config.limit, 2 * config.piece_kib << 10)
-    return RecordPlan(readable(opened, first), kind, fields, part)
+    return RecordPlan(readable(opened, first), kind or kind_of(first), fields, part)
 
 
 def _dump_plan(source: str, files: tuple[Path, ...], config: CorpusConfig) -> DumpPlan:
     if not files:
-        raise DataError(
-            str(
-                Problem(
-                    "source",
-                    "must be a MediaWiki dump (.xml, .xml.bz2)",
-                    source,
-                    f"Give one, or {SOURCE_FORM}.",
-                )
-            )
-        )
+        fix = f"Give one, or {SOURCE_FORM}."
+        raise DataError(str(Problem("source", "must be a MediaWiki dump (.xml, .xml.bz2)", source, fix)))
     for library in _DUMP_LIBRARIES:
         try:
             version(library)
@@ -135,12 +130,12 @@ def _dump_files(path: Path, named: bool) -> tuple[Path, ...]:
     if not path.is_dir():
         return ()
     found = (file for file in path.iterdir() if file.is_file() and is_dump_name(file.name))
-    return tuple(
-        sorted(
-            found,
-            key=lambda file: [int(part) if part.isdigit() else part for part in _NUMBER.split(file.name)],
-        )
-    )
+    return tuple(sorted(found, key=_by_number))
+
+
+def _by_number(file: Path) -> list[str | int]:
+    """Text and numbers in turns, so that part 10 comes after part 9."""
+    return [int(part) if part.isdigit() else part for part in _NUMBER.split(file.name)]
 
 
 def rules_of(config: CorpusConfig) -> Rules:
