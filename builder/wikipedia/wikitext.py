@@ -48,6 +48,14 @@ _CUT = re.compile(
 _LITERAL = re.compile(r"<(?:nowiki|pre|code|includeonly|noinclude)\b", re.IGNORECASE)
 _TEMPLATE = re.compile(rf"(?<!\{{)\{{\{{(?!\s*(?:{_WITH_TEXT})\s*\|)[^{{}}]*\}}\}}", re.IGNORECASE)
 _LINK = re.compile(r"\[\[([^\[\]|{}<>:\n]+)(?:\|([^\[\]|{}<>\n]*))?\]\]")
+_TEXT_TEMPLATE = re.compile(rf"(?<!\{{)\{{\{{\s*({_WITH_TEXT})\s*\|([^{{}}\[\]<>]*)\}}\}}", re.IGNORECASE)
+_URL_LINK = re.compile(r"(?<!\[)\[(?:https?:|ftp:)?//[^\s\[\]<>{}|\"]+(?:[ \t]+([^\[\]<>{}\n]*))?\]")
+_INLINE_TAG = re.compile(
+    r"</?(?:small|big|sub|sup|i|b|u|s|em|strong|span|div|center|font|cite|q|var|abbr|blockquote|p)"
+    r"(?:\s[^<>{}\[\]|]*)?>",
+    re.IGNORECASE,
+)
+_BREAK = re.compile(r"<br\s*/?\s*>", re.IGNORECASE)
 _FILE = re.compile(rf"\[\[\s*(?:{'|'.join(sorted(_NO_TEXT_LINKS))})\s*:[^\[\]{{}}]*\]\]", re.IGNORECASE)
 _TABLE = re.compile(r"^[ \t:]*\{\|[^{}]*?^[ \t]*\|\}", re.MULTILINE)
 _HEADING = re.compile(r"^(={1,6})[^\n]+?\1[ \t]*$", re.MULTILINE)
@@ -87,12 +95,15 @@ def by_parser(wikitext: str, rule: TextRule) -> str:
 
 
 def _without_flat_markup(text: str, rule: TextRule) -> str:
-    for _ in range(_DEEPEST):
-        text, found = _TEMPLATE.subn("", text)
-        if not found:
-            break
+    text = _INLINE_TAG.sub("", _BREAK.sub("\n", text))
     text = _LINK.sub(_link_text, text)
-    text = _FILE.sub("", text)
+    for _ in range(_DEEPEST):
+        text, gone = _TEMPLATE.subn("", text)
+        text, told = _TEXT_TEMPLATE.subn(_template_text, text)
+        if not gone + told:
+            break
+        text = _LINK.sub(_link_text, text)
+    text = _URL_LINK.sub(lambda match: match[1] or "", _FILE.sub("", text))
     if not rule.tables:
         text = _TABLE.sub("", text)
     return _HEADING.sub("", text)
@@ -100,6 +111,11 @@ def _without_flat_markup(text: str, rule: TextRule) -> str:
 
 def _link_text(match: re.Match[str]) -> str:
     return match[1].strip() if match[2] is None else match[2]
+
+
+def _template_text(match: re.Match[str]) -> str:
+    values = [value.strip() for value in match[2].split("|") if "=" not in value]
+    return _words_of(match[1], values)
 
 
 def _tidy(text: str, rule: TextRule) -> str:
@@ -158,8 +174,14 @@ def _tag(node: Tag, rule: TextRule) -> str:
 
 
 def _template(node: Template, rule: TextRule) -> str:
-    name = str(node.name).strip().lower().replace("_", " ")
-    values = [_text(item.value, rule).strip() for item in node.params if not item.showkey]
+    return _words_of(
+        str(node.name), [_text(item.value, rule).strip() for item in node.params if not item.showkey]
+    )
+
+
+def _words_of(template: str, values: list[str]) -> str:
+    """What a template stands for, given its unnamed arguments; mostly nothing."""
+    name = template.strip().lower().replace("_", " ")
     if not values:
         return ""
     if name in _FIRST_ARGUMENT:

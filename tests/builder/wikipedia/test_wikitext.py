@@ -42,10 +42,12 @@ def test_lists_and_tables_stay_on_demand() -> None:
 
 PIECES = [
     "word", " ", "\n", "[[a]]", "[[a|b c]]", "[[File:x.jpg|thumb|[[c]] d]]", "{{t}}", "{{t|{{u|v}}}}",
-    "'''b'''", "{{nowrap|n {{t}} m}}", "{{convert|3|km}}", "\n== H ==\n", "\n* item\n",
+    "'''b'''", "{{nowrap|n {{t}} m}}", "{{convert|3|km}}", "{{nowrap|[[a|b]] c|x=y}}",
+    "{{t|a={{nowrap|d}}}}", "{{lang|fr|e|f}}", "H<sub>2</sub>O", "<span class=x>y</span>",
+    "[[a|<small>l</small>]]", "[//x.org m]", "[https://x.org]", "\n== H ==\n", "\n* item\n",
     "\n{|\n! h\n|-\n| c\n|}\n", "<ref>r</ref>", "<ref name=a />", "<!-- c -->", "<small>s</small>", "<br/>",
-    "&nbsp;", "&ndash;", "[https://x.org label]", "(", ")", ", ", ". ", "<nowiki>[[x]]</nowiki>", "{{{1|d}}}",
-    "[[Category:K]]",
+    "&nbsp;", "&ndash;", "[https://x.org label]", "(", ")", ", ", ". ", "<nowiki>[[x]]</nowiki>",
+    "{{{1|d}}}", "[[Category:K]]",
 ]  # fmt: skip
 
 
