@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 
 from ..errors import ConfigError, Problem
@@ -43,7 +44,8 @@ def run_jobs(jobs: Iterable[Job], processes: int) -> Iterator[tuple[int, Done]]:
 def _in_flight(pool: ProcessPoolExecutor, jobs: Iterable[Job], most: int) -> Iterator[tuple[int, Done]]:
     under_way: dict[Future[Done], int] = {}
     for job in jobs:
-        under_way[pool.submit(job.run)] = job.number
+        with _ctrl_c_waits():
+            under_way[pool.submit(job.run)] = job.number
         while len(under_way) >= most:
             yield from _ended(under_way)
     while under_way:
@@ -55,9 +57,22 @@ def _ended(under_way: dict[Future[Done], int]) -> Iterator[tuple[int, Done]]:
         yield under_way.pop(future), future.result()
 
 
+@contextmanager
+def _ctrl_c_waits() -> Generator[None]:
+    """Hold Ctrl-C back for a moment. A process started meanwhile never hears of it, from its very first
+    moment on: that is for the parent to act on."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_process() -> None:
-    """Ctrl-C is for the parent to act on; when that is killed, the process ends too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """When the parent is killed, the process ends too."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
