@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import mmap
 import re
 import zlib
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from ..errors import DataError, Problem
 
 STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
 """Head of a bzip2 stream and of its first block: ten bytes, so chance does not bring them about."""
+_HEAD_BYTES = 10
 
 _READ = 1 << 20
 _OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
@@ -124,10 +124,15 @@ def first_pages(path: Path, count: int, size: PieceSize) -> Iterator[XmlText]:
 
 def stream_starts(path: Path) -> list[int]:
     """Where the file's bzip2 streams begin, in bytes; reads the file once without unpacking it."""
-    if not path.stat().st_size:
-        return []
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return [match.start() for match in STREAM_START.finditer(content)]
+    starts: list[int] = []
+    with path.open("rb") as file:
+        before, at = b"", 0
+        while block := file.read(_READ):
+            # A head that is cut by the end of a block is found in the next, which begins with its first part.
+            window, offset = before + block, at - len(before)
+            starts += [offset + match.start() for match in STREAM_START.finditer(window)]
+            before, at = window[-(_HEAD_BYTES - 1) :], at + len(block)
+    return starts
 
 
 def check_head(path: Path) -> None:

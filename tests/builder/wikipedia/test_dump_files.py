@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from trajset.builder.errors import DataError
+from trajset.builder.wikipedia import dump_files
 from trajset.builder.wikipedia.dump_files import PieceSize, dump_pieces, first_pages, is_dump_name
 from trajset.builder.wikipedia.pages import read_pages
 from wiki_dump import END, HEAD, articles, in_parallel, multistream, packings, plain
@@ -41,6 +42,17 @@ def test_streams_may_cut_a_page_anywhere(tmp_path: Path) -> None:
     for size in range(3, 200):
         path.write_bytes(in_parallel(pages, size))
         assert flat(ids_in(path, PieceSize(1, 1))) == expected, size
+
+
+def test_streams_are_found_wherever_reading_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.xml.bz2"
+    path.write_bytes(multistream(PAGES))
+    content = path.read_bytes()
+    expected = [match.start() for match in dump_files.STREAM_START.finditer(content)]
+    assert len(expected) == 1 + 13 + 1  # the head, 50 pages by fours, the end
+    for size in (1, 7, 10, 64, 1000):
+        monkeypatch.setattr(dump_files, "_READ", size)
+        assert dump_files.stream_starts(path) == expected
 
 
 def test_the_first_pages_alone(tmp_path: Path) -> None:
