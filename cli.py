@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from .builder.config import CollectConfig, ImportConfig, IndexConfig, QuickstartConfig, WorldConfig
+from .builder.corpus_config import CorpusConfig
 from .builder.option_types import Count, Flag, Positive, Seconds
 from .builder.retrieval_config import PLAIN, RetrievalConfig
 from .builder.source_config import ElasticBuildConfig, ElasticConfig, QuestionFields
@@ -83,6 +84,25 @@ def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
     from .commands.make import make_world
 
     make_world(folder, config, console)
+
+
+@app.command
+def corpus(source: str, folder: Path, *, config: CorpusConfig = CorpusConfig()) -> None:
+    """Make passages with titles out of Wikipedia, or of any articles: 100 words each, for `trajset index`.
+
+    After a crash or Ctrl-C the same command goes on where it stopped; a finished corpus is not made again.
+
+    Parameters
+    ----------
+    source
+        A MediaWiki dump (.xml, .xml.bz2, .xml.gz) or a folder of its parts; a JSONL, JSON, CSV, TSV or
+        Parquet file (plain or .gz) or a folder of them; or `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`.
+    folder
+        Where the Parquet files and the manifest are written.
+    """
+    from .commands.corpus import make_corpus
+
+    make_corpus(source, folder, config, console)
 
 
 @app.command

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+from .corpus_folder import corpus_files
 from .errors import DataError, Problem, did_you_mean
 from .identity import content_hash, file_hash
 from .source_files import FILE_KINDS, Record, is_record_file, read_record_file
@@ -35,7 +36,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A file, or all readable files of a folder and its sub-folders in the order of their names."""
+    """A file, all readable files of a folder and its sub-folders in the order of their names, or the
+    shards of a corpus folder."""
 
     path: Path
     files: tuple[Path, ...]
@@ -79,6 +81,8 @@ def open_source(text: str) -> Source:
 def _files(path: Path) -> tuple[Path, ...]:
     if not path.is_dir():
         return (path,)
+    if (listed := corpus_files(path)) is not None:
+        return listed
     found = (file for file in path.rglob("*") if file.is_file() and is_record_file(file))
     return tuple(sorted(file for file in found if not _hidden(path, file)))
 
