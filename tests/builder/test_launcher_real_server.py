@@ -98,7 +98,7 @@ def test_three_hundred_questions_with_the_server_killed_twice(
 ):
     config = CollectConfig(
         questions=str(shared_data / "retrieval" / "hotpotqa_val500_bm25_results.csv.gz"),
-        index=folder / "index",
+        index=(str(folder / "index"),),
         out=tmp_path / "out",
         teacher=f"vllm:{folder / 'tiny-qwen3'}",
         grammar=grammar,

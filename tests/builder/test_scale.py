@@ -40,7 +40,7 @@ def config(tmp_path_factory) -> CollectConfig:
     build_index(str(folder / "corpus.jsonl"), folder / "index", IndexConfig())
     return CollectConfig(
         questions=str(folder / "questions.jsonl"),
-        index=folder / "index",
+        index=(str(folder / "index"),),
         out=folder / "out",
         teacher="simulated",
         world=folder,
@@ -182,9 +182,9 @@ def test_what_a_node_lacks_or_has_otherwise_is_refused(config, tmp_path):
     build_index(str(tmp_path / "corpus.jsonl"), tmp_path / "index", IndexConfig())
     opened_with(config, tmp_path)
     with pytest.raises(DataError, match="index"):
-        opened_with(config, tmp_path, index=tmp_path / "none")
+        opened_with(config, tmp_path, index=(str(tmp_path / "none"),))
     with pytest.raises(DataError, match="corpus: must be the driver's"):
-        opened_with(config, tmp_path, index=tmp_path / "index")
+        opened_with(config, tmp_path, index=(str(tmp_path / "index"),))
     with pytest.raises(DataError, match="teacher_revision: must be the driver's"):
         opened_with(config, tmp_path, knobs=TeacherKnobs(known=0.1))
 

@@ -103,7 +103,7 @@ def config(folder: Path, **changes: object) -> CollectConfig:
     build_index(str(folder / "corpus.jsonl"), folder / "index", IndexConfig())
     asked = CollectConfig(
         questions=str(folder / "questions.jsonl"),
-        index=folder / "index",
+        index=(str(folder / "index"),),
         out=folder / "out",
         teacher="simulated",
         world=folder,

@@ -55,7 +55,7 @@ def config(tmp_path_factory) -> CollectConfig:
     tiny_model.make_tiny_qwen3(folder / "tiny-model", texts, steps=100)
     return CollectConfig(
         questions=str(folder / "questions.jsonl"),
-        index=folder / "index",
+        index=(str(folder / "index"),),
         out=folder / "out",
         teacher=str(folder / "tiny-model"),
         max_tokens=48,

@@ -41,7 +41,7 @@ def config(world: Path, tmp_path: Path) -> CollectConfig:
     (tmp_path / "qwen3-fake").mkdir()
     return CollectConfig(
         questions=str(world / "questions.jsonl"),
-        index=world / "index",
+        index=(str(world / "index"),),
         out=tmp_path / "out",
         teacher=f"vllm:{tmp_path / 'qwen3-fake'}",
         limit=10,
@@ -203,7 +203,7 @@ def command(config: CollectConfig) -> list[str]:
     options = config.vllm
     return [
         *(sys.executable, "-m", "trajset", "collect", "--questions", config.questions),
-        *("--index", str(config.index), "--out", str(config.out), "--teacher", config.teacher),
+        *("--index", *config.index, "--out", str(config.out), "--teacher", config.teacher),
         *("--vllm-python", str(options.vllm_python), "--vllm-args", options.vllm_args),
     ]
 
