@@ -40,7 +40,7 @@ def test_the_display_runs_in_a_terminal_and_elsewhere(terminal):
 
 def test_an_outage_is_shown_with_its_limit_and_what_broke():
     console = Console(file=io.StringIO(), force_terminal=True, width=200)
-    with shown_progress(console) as report:
+    with shown_progress(console) as (report, _):
         report(replace(TALLY, outage=Outage(35.2, 600.0, "ChatUnavailableError: Connection refused")))
     assert "nothing works for 35 of at most 600 s" in console.file.getvalue()
     assert "Connection refused" in console.file.getvalue()

@@ -13,6 +13,7 @@ import pytest
 from chat_server import Answer, ChatServer, Json, calls, says
 from ray_cluster import ThreeNodes, all_up, three_nodes
 from scripted_collection import content
+from trajset.builder.chat.choice import settled
 from trajset.builder.chat.model import UnreadableReplyError
 from trajset.builder.collect import Tally, collect, collected
 from trajset.builder.collect_job import origin_of, settings_of
@@ -20,6 +21,7 @@ from trajset.builder.collect_run import open_agent, open_job, run_collect
 from trajset.builder.config import CollectConfig, IndexConfig, ScaleConfig, TeacherKnobs, WorldConfig
 from trajset.builder.errors import ChatServerError, ClusterError, ConfigError, DataError, MissingExtraError
 from trajset.builder.journal import Journal
+from trajset.builder.notices import Notices
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.rollout import Agent
 from trajset.builder.scale import Pool, team_of
@@ -94,9 +96,9 @@ def test_a_lost_node_costs_what_was_under_way_there(config, tmp_path, cluster, m
             cluster.lose_one()
 
     with ChatServer(slow_until(said), models=("teacher",)) as server:
-        asked = replace(config, teacher="teacher", base_url=server.url, grammar="tools")
+        asked = replace(config, teacher="teacher", base_url=(server.url,), grammar="tools")
         disturbed = replace(asked, out=tmp_path / "ray", scale=THREE)
-        on_ray = [content(row) for row in run_collect(disturbed, lose, said.append).rows()]
+        on_ray = [content(row) for row in run_collect(disturbed, lose, Notices(said.append)).rows()]
         requests = len(server.requests)
         monkeypatch.delenv("RAY_ADDRESS")
         assert on_ray == rows_of(asked, out=tmp_path / "local")
@@ -117,8 +119,10 @@ def test_an_interrupted_ray_run_goes_on_locally(config, tmp_path, cluster, monke
             signal.raise_signal(signal.SIGINT)
 
     with ChatServer(slow_until(said), models=("teacher",)) as server:
-        asked = replace(config, teacher="teacher", base_url=server.url)
-        first = run_collect(replace(asked, out=tmp_path / "ray", scale=THREE), interrupt, said.append)
+        asked = replace(config, teacher="teacher", base_url=(server.url,))
+        first = run_collect(
+            replace(asked, out=tmp_path / "ray", scale=THREE), interrupt, Notices(said.append)
+        )
         monkeypatch.delenv("RAY_ADDRESS")
         rows = rows_of(asked, out=tmp_path / "ray", resume=True)
         assert rows == rows_of(asked, out=tmp_path / "local")
@@ -151,7 +155,7 @@ def test_what_stops_a_local_run_stops_a_ray_run_with_the_same_words(config, tmp_
         return str(caught.value)
 
     with ChatServer(slow_answer, key="right") as server:
-        asked = replace(config, teacher="teacher", base_url=server.url, api_key_env="NO_SUCH_KEY")
+        asked = replace(config, teacher="teacher", base_url=(server.url,), api_key_env="NO_SUCH_KEY")
         on_ray = message("ray", scale=THREE)
         monkeypatch.delenv("RAY_ADDRESS")
         assert on_ray == message("local")
@@ -173,7 +177,7 @@ def opened_with(config: CollectConfig, place: Path, **changes) -> None:
     def elsewhere(config: CollectConfig) -> Agent:
         return open_agent(replace(config, **changes))
 
-    opener = RolloutOpener(config, elsewhere, origin_of(job), settings_of(job), job.total)
+    opener = RolloutOpener(settled(config), elsewhere, origin_of(job), settings_of(job), job.total)
     opener.open(Place(place, shared=False))
 
 

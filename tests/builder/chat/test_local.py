@@ -52,7 +52,7 @@ def config(tmp_path_factory) -> CollectConfig:
     build_index(str(folder / "corpus.jsonl"), folder / "index", IndexConfig())
     draw = random.Random(0)
     texts = [" ".join(draw.choices(WORDS, k=60)) for _ in range(40)]
-    tiny_model.make_tiny_qwen3(folder / "tiny-model", texts, steps=100)
+    tiny_model.make_tiny_qwen3(folder / "tiny-model", texts, steps=220)
     return CollectConfig(
         questions=str(folder / "questions.jsonl"),
         index=(str(folder / "index"),),

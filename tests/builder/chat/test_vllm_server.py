@@ -16,7 +16,7 @@ from fake_vllm import VERSION, alive, fake_python, starts_of
 from trajset.builder.chat.vllm_server import Launch, VllmServer
 from trajset.builder.collect import Collected
 from trajset.builder.collect_run import run_collect
-from trajset.builder.config import CollectConfig, IndexConfig, WorldConfig
+from trajset.builder.config import CollectConfig, IndexConfig, TalkConfig, WorldConfig
 from trajset.builder.errors import ChatServerError, ConfigError
 from trajset.builder.notices import Notices
 from trajset.builder.retrieval.tantivy_index import build_index
@@ -39,11 +39,13 @@ def world(tmp_path_factory) -> Path:
 @pytest.fixture
 def config(world: Path, tmp_path: Path) -> CollectConfig:
     (tmp_path / "qwen3-fake").mkdir()
+    (tmp_path / "qwen3-fake" / "config.json").write_text('{"model_type": "qwen3"}')
     return CollectConfig(
         questions=str(world / "questions.jsonl"),
         index=(str(world / "index"),),
         out=tmp_path / "out",
         teacher=f"vllm:{tmp_path / 'qwen3-fake'}",
+        talk=TalkConfig(family="qwen3"),
         limit=10,
         concurrency=4,
         vllm=served(tmp_path),
@@ -203,7 +205,16 @@ def command(config: CollectConfig) -> list[str]:
     options = config.vllm
     return [
         *(sys.executable, "-m", "trajset", "collect", "--questions", config.questions),
-        *("--index", *config.index, "--out", str(config.out), "--teacher", config.teacher),
+        *(
+            "--index",
+            *config.index,
+            "--out",
+            str(config.out),
+            "--teacher",
+            config.teacher,
+            "--family",
+            "qwen3",
+        ),
         *("--vllm-python", str(options.vllm_python), "--vllm-args", options.vllm_args),
     ]
 
