@@ -230,8 +230,9 @@ class _Run:
                 await _drop(tasks)
                 if _error(keeper) is None:
                     self._keep_rest()
-        for error in filter(None, map(_error, tasks)):
-            raise error
+        errors = [error for task in tasks if (error := _error(task))]  # of all: none is to complain unheard
+        if errors:
+            raise errors[0]
 
     async def _work(self) -> None:
         for task in self._todo:

@@ -292,11 +292,14 @@ class Pool:
     async def _settled(self, post: _Post) -> str:
         """The node that a worker came to; says so when it has to wait for room."""
         where = asyncio.ensure_future(_awaited(post.actor.where.remote()))
-        if not (await asyncio.wait({where}, timeout=_WAIT_S))[0]:
-            team = self._team
-            wanted = f"{team.cpus:g} CPUs and {team.gpus:g} GPUs"
-            self._say(f"Worker {post.number} waits for a node with {wanted} free; others go on.")
-        return await where
+        try:
+            if not (await asyncio.wait({where}, timeout=_WAIT_S))[0]:
+                team = self._team
+                wanted = f"{team.cpus:g} CPUs and {team.gpus:g} GPUs"
+                self._say(f"Worker {post.number} waits for a node with {wanted} free; others go on.")
+            return await where
+        finally:
+            where.cancel()  # not left behind when the run ends first
 
     async def aclose(self) -> None:
         """Stop the workers and leave the cluster."""

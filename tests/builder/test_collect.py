@@ -1,6 +1,8 @@
 """The collector: order, resume, kills, signals, refusing servers, a full disk."""
 
 import asyncio
+import gc
+import itertools
 import os
 import random
 import resource
@@ -15,9 +17,9 @@ from pathlib import Path
 import pytest
 import scripted_collection
 from scripted_collection import QUESTIONS, content, job, reply, with_delays
-from trajset.builder.chat.model import ChatRequest, ChatUnavailableError
+from trajset.builder.chat.model import ChatRequest, ChatUnavailableError, Completion
 from trajset.builder.chat.openai_client import Endpoint, OpenAIChat
-from trajset.builder.chat.scripted import Reply
+from trajset.builder.chat.scripted import Reply, ScriptedChat
 from trajset.builder.collect import Tally, collect, collected
 from trajset.builder.collect_job import CollectJob
 from trajset.builder.errors import ChatServerError, ConfigError, DataError, RetrieverError
@@ -143,6 +145,26 @@ def test_a_wrong_key_stops_the_run_at_once(tmp_path):
     with pytest.raises(ChatServerError, match="wrong key"):
         rows_of(job(tmp_path, lambda _: ChatServerError("wrong key")))
     assert collected(tmp_path).progress.finished == 0
+
+
+def test_rollouts_that_fail_while_they_are_dropped_do_not_complain_later(tmp_path, caplog):
+    times = itertools.count()
+
+    class FailsWhenDropped(ScriptedChat):
+        async def complete(self, request: ChatRequest) -> Completion:
+            if not next(times):
+                return await super().complete(request)
+            try:
+                return await asyncio.Future()
+            except asyncio.CancelledError as error:
+                raise ChatServerError("wrong key") from error
+
+    asked = job(tmp_path)
+    model = FailsWhenDropped(lambda _: ChatServerError("wrong key"))
+    with pytest.raises(ChatServerError, match="wrong key"):
+        rows_of(replace(asked, agent=replace(asked.agent, model=model)))
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_a_search_engine_that_is_down_stops_the_run(tmp_path):
