@@ -111,7 +111,7 @@ def test_the_ranking_is_that_of_brute_force_with_the_prompts_of_e5(index: Path, 
     [
         {"storage": "float16"},
         {"faiss": "IVF8,Flat", "faiss_search": "nprobe=8"},
-        {"faiss": "IVF4,PQ8x4", "faiss_search": "nprobe=4"},
+        {"faiss": "IVF4,PQ8", "faiss_search": "nprobe=4"},
         {"faiss": "HNSW16", "faiss_search": "efSearch=300"},
     ],
     ids=lambda changes: changes.get("faiss", "float16"),
