@@ -183,7 +183,9 @@ def _estimates(cells: tuple[Cells, Cells, Cells], share: Share, counts: Floats) 
         if np.isnan(middle)
         else Estimate(middle, first, last, int(count))
         for middle, first, last, count in zip(
-            *(part.tolist() for part in (value, low, high, counts)), strict=True
+            *(part.clip(0.0, 1.0).tolist() for part in (value, low, high)),  # the last bit may be over 1
+            counts.tolist(),
+            strict=True,
         )
     ]
 

@@ -270,7 +270,7 @@ def test_resume_with_another_prompt_is_refused(tmp_path, run):
 
 def test_a_dead_server_stops_the_run_and_changes_nothing(tmp_path, run):
     folder = dataset(tmp_path / "data", mixed(40))
-    with pytest.raises(ChatServerError, match=r"8 rows in a row.*run the same command again"):
+    with pytest.raises(ChatServerError, match=r"[0-9]+ rows in a row.*run the same command again"):
         run(folder, base_url="http://127.0.0.1:9/v1", retries=0)
     assert verdicts(folder) == []
 
