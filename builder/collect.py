@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +18,12 @@ from typing import Protocol
 
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
 from .interrupt import signals_to
-from .journal import FILE_NAME, Journal, Progress, Settings
+from .journal import FILE_NAME, Journal, Placed, Progress, Settings
 from .outage import Outage, OutageWatch
 from .rollout import Agent, rollout
 from .rows import Origin, build_row, row_id
 from .schema import Outcome, Row, StopReason
+from .threads import Threads
 from .watching import WatchedLedger, watched
 from .worker_journals import adopt
 
@@ -45,6 +45,9 @@ class Tally:
 
 Report = Callable[[Tally], None]
 """Is called after every rollout, while an outage is waited out, and when the run begins to drain."""
+
+_TOGETHER = 32
+"""Rows that are committed at once at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +141,14 @@ async def make_rollouts(
     Raises: what `collect` raises of the servers, and what the ledger and the crew raise.
     """
     # As many threads as rollouts: a search engine that is far away answers them all at once.
-    threads = ThreadPoolExecutor(job.concurrency, "search")
+    threads = Threads(job.concurrency, "search")
     origin = origin_of(job)
     here = _Here(replace(job.agent, threads=threads), origin)
     run = _Run(job, ledger, report or (lambda _: None), origin, crew or here)
     try:
         await run.finish()
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.close()
     return run.draining
 
 
@@ -156,8 +159,8 @@ class Ledger(Protocol):
         """Ids of the rollouts that are not to be made."""
         ...
 
-    def record(self, position: int, row: Row) -> None:
-        """Keep a row; `position` counts in question order, then by sample index."""
+    def record(self, rows: Sequence[Placed]) -> None:
+        """Keep rows, all or none; positions count in question order, then by sample index."""
         ...
 
 
@@ -213,6 +216,7 @@ class _Run:
         self._reasons: Counter[StopReason] = Counter()
         self._workers: list[asyncio.Task[None]] = []
         self._ended: asyncio.Queue[tuple[Task, Made] | None] = asyncio.Queue()
+        self._scored: list[Placed] = []
         self._room = asyncio.Semaphore(job.concurrency)
 
     async def finish(self) -> None:
@@ -250,23 +254,32 @@ class _Run:
         self._ended.put_nowait(None)
 
     async def _keep_all(self) -> None:
-        """Make and keep rows one by one. Replies that came meanwhile go first: a server is not to wait while
-        rollouts that have ended are scored, least of all when many end at once."""
+        """Score rows one by one and keep those together that ended together. Replies that came meanwhile go
+        first: a server is not to wait while rollouts that have ended are scored."""
         while (ended := await self._ended.get()) is not None:
-            self._keep(*ended)
+            self._score(*ended)
             self._room.release()
             await asyncio.sleep(0)
+            if self._ended.empty() or len(self._scored) == _TOGETHER:
+                self._keep()
+        self._keep()
 
     def _keep_rest(self) -> None:
         while not self._ended.empty():
             if (ended := self._ended.get_nowait()) is not None:
-                self._keep(*ended)
+                self._score(*ended)
+        self._keep()
 
-    def _keep(self, task: Task, made: Made) -> None:
-        row = made.row()
-        self._ledger.record(task.position, row)
-        self._count(row)
-        self._report(self._tally())
+    def _score(self, task: Task, made: Made) -> None:
+        self._scored.append((task.position, made.row()))
+
+    def _keep(self) -> None:
+        rows, self._scored = self._scored, []
+        if rows:
+            self._ledger.record(rows)
+        for _, row in rows:
+            self._count(row)
+            self._report(self._tally())
 
     async def _lasting(self, task: Task) -> Made:
         """A rollout to keep: one that breaks in an outage is made again when the server is back."""

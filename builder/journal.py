@@ -8,6 +8,7 @@ and text can be looked at with any SQLite tool).
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ _RECORD = """
         attempts = attempts + 1
     WHERE state = 'broken'
 """
+
+
+Placed = tuple[int, Row]
+"""A row with its position: they count in question order, then by sample index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,26 +167,25 @@ class Journal:
         with self._guarded():
             return {row_id for (row_id,) in self._db.execute("SELECT id FROM rollouts WHERE state = 'done'")}
 
-    def record(self, position: int, row: Row) -> None:
-        """Commit a finished rollout. A broken one may be replaced later; a finished one never is.
+    def record(self, rows: Iterable[Placed]) -> None:
+        """Commit finished rollouts, all or none. A broken one may be replaced later; a finished one never is.
 
         Raises:
             StorageError: the disk is full or not writable; what was committed before stays.
         """
-        reason = row.outcome.stop_reason
-        state = "broken" if reason is StopReason.INFRASTRUCTURE else "done"
-        record = orjson.dumps(row.to_record()).decode()
-        with self._guarded():
-            self._db.execute(_RECORD, (position, row.id, state, reason, record))
+        values = [_values(position, row) for position, row in rows]
+        with self._guarded(), self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany(_RECORD, values)
 
     def progress(self) -> Progress:
         """Counts by stop reason, and the length of the finished prefix."""
         with self._guarded():
-            counts = self._db.execute("SELECT stop_reason, count(*) FROM rollouts GROUP BY 1").fetchall()
             (total,) = self._db.execute("SELECT total FROM meta").fetchone()
-            positions = self._db.execute("SELECT position FROM rollouts ORDER BY position")
-            prefix = sum(1 for _ in _leading(position for (position,) in positions))
-        return Progress(total, {StopReason(reason): n for reason, n in counts}, prefix)
+            ended = self._db.execute("SELECT position, stop_reason FROM rollouts ORDER BY 1").fetchall()
+        prefix = sum(1 for _ in _leading(position for position, _ in ended))
+        counts = Counter(reason for _, reason in ended)
+        return Progress(total, {StopReason(reason): n for reason, n in counts.items()}, prefix)
 
     def rows(self, below: int) -> Iterator[Row]:
         """The rows at positions under `below`, in question order, then by sample index."""
@@ -214,6 +218,13 @@ class Journal:
 
     def _guarded(self) -> AbstractContextManager[None]:
         return self._file.guarded()
+
+
+def _values(position: int, row: Row) -> tuple[int, str, str, StopReason, str]:
+    """What `_RECORD` takes."""
+    reason = row.outcome.stop_reason
+    state = "broken" if reason is StopReason.INFRASTRUCTURE else "done"
+    return position, row.id, state, reason, orjson.dumps(row.to_record()).decode()
 
 
 def _check_same(earlier: Mapping[str, object], now: Settings) -> None:

@@ -255,7 +255,8 @@ _BRACKETED = (
     r"INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|MODEL_SETTINGS|CALL_ID|ARGS"
     r"|THINK|PREFIX|MIDDLE|SUFFIX|IMG|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|TRANSCRIBE|g?MASK"
 )
-_OPENERS = ("<", "[", "\uff1c", "\ufe64", "\uff3b")
+_WIDE = ("\uff1c", "\ufe64", "\uff3b")
+"""What compatibility normalisation turns into `<` and `[`."""
 _CONTROL = re.compile(
     rf"{_OPENING}(?={_UNSEEN}(?:"
     rf"{_BAR}"  # <|im_end|>
@@ -275,6 +276,6 @@ def neutralise(text: str) -> str:
     in any case, also with full-width brackets or unseen characters after the bracket. Doing it twice changes
     nothing more.
     """
-    if not any(opener in text for opener in _OPENERS):
+    if "<" not in text and "[" not in text and (text.isascii() or not any(map(text.__contains__, _WIDE))):
         return text  # most passages; looking for the pattern takes a hundred times as long
     return _CONTROL.sub(lambda match: f"{match[0]} ", text)

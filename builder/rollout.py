@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Generator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .chat.away import answered
@@ -56,6 +54,7 @@ from .schema import (
     Trajectory,
 )
 from .summarise import Found, Summariser, summarise_all
+from .threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Agent:
     sampling: Sampling = field(default_factory=Sampling)
     limits: Limits = field(default_factory=Limits)
     k: int = 5
-    threads: Executor | None = None
+    threads: Threads | None = None
     summariser: Summariser | None = None
 
     @property
@@ -153,6 +152,7 @@ class _Rollout:
     completions: list[Completion] = field(default_factory=list[Completion])
     search_s: float = 0.0
     waiting_since: float | None = None
+    """When the wait for a service began; it stays when the deadline cuts the wait short."""
 
     async def run(self) -> Outcome:
         """Turn by turn until something ends it. A search that no turn could read any more is not made."""
@@ -191,8 +191,9 @@ class _Rollout:
             stop_strings(grammar),
             may_call=reminder is None,
         )
-        with self._waiting():
-            completion = await answered(self.agent.model, request, self.clock)
+        self.waiting_since = self.clock.now()
+        completion = await answered(self.agent.model, request, self.clock)
+        self.waiting_since = None
         cut = completion.finish_reason == "length"
         self.completions.append(completion)
         self.messages.append(_with_call_ids(_closed(completion.message, grammar, cut=cut), turn))
@@ -214,13 +215,13 @@ class _Rollout:
         """What was found for each query, summarised where there is a summariser and something to read."""
         if not queries:
             return []
-        started = self.clock.now()
+        started = self.waiting_since = self.clock.now()
         try:
-            with self._waiting():
-                found = await _patient_search(self.agent, queries)
-                summaries = await self._summaries(queries, found)
+            found = await _patient_search(self.agent, queries)
+            summaries = await self._summaries(queries, found)
         finally:
             self.search_s += self.clock.now() - started
+        self.waiting_since = None
         return [
             SearchCall(query, tuple(hits), failure_of(hits), summary)
             for query, hits, summary in zip(queries, found, summaries, strict=True)
@@ -229,16 +230,11 @@ class _Rollout:
     async def _summaries(
         self, queries: Sequence[str], found: Sequence[Sequence[Hit]]
     ) -> list[Summary | None]:
+        if self.agent.summariser is None:
+            return [None] * len(found)
         asked = [Found(self.question, query, tuple(hits)) for query, hits in zip(queries, found, strict=True)]
         seed = derived_seed(self.seed, "summary", len(self.searches))
         return await summarise_all(self.agent.summariser, asked, seed)
-
-    @contextmanager
-    def _waiting(self) -> Generator[None]:
-        """Mark that a service is being waited for. The mark stays when the deadline cuts the wait short."""
-        self.waiting_since = self.clock.now()
-        yield
-        self.waiting_since = None
 
     def out_of_time(self) -> Outcome:
         """The deadline passed: the model was slow, or a service was out and never came back."""
@@ -305,13 +301,13 @@ def refusal(call: Call) -> str | None:
 
 async def _patient_search(agent: Agent, queries: Sequence[str]) -> list[list[Hit]]:
     """Hits a query, found in a thread. `RetrieverError` is raised only when it outlasts the pauses."""
-    loop = asyncio.get_running_loop()
+    in_thread = agent.threads.run if agent.threads else asyncio.to_thread
     for pause in agent.limits.search_pauses_s:
         try:
-            return await loop.run_in_executor(agent.threads, agent.retriever.search, queries, agent.k)
+            return await in_thread(agent.retriever.search, queries, agent.k)
         except RetrieverError:
             await asyncio.sleep(pause)
-    return await loop.run_in_executor(agent.threads, agent.retriever.search, queries, agent.k)
+    return await in_thread(agent.retriever.search, queries, agent.k)
 
 
 def _total(counts: Sequence[int | None]) -> int | None:

@@ -54,10 +54,13 @@ def row_id(question_id: str, origin: Origin, sample: Sample) -> str:
 
 
 def build_row(trajectory: Trajectory, origin: Origin, sample: Sample, created_at: datetime) -> Row:
-    """The scored row of a trajectory, made fit for a table (`storable`). `created_at` needs a time zone."""
-    trajectory = storable(trajectory)
-    scores, use = score(trajectory)
-    question = trajectory.question
+    """The scored row of a trajectory, made fit for a table (`storable`). `created_at` needs a time zone.
+
+    Of the passages found the row keeps no more than the record of the searches and what the model read.
+    """
+    question, conversation = storable(trajectory.question), storable(trajectory.conversation)
+    outcome = storable(trajectory.outcome)
+    scores, use = score(Trajectory(question, conversation, outcome, trajectory.searches, trajectory.cost))
     return Row(
         Identity(
             row_id(question.question_id, origin, sample),
@@ -66,12 +69,12 @@ def build_row(trajectory: Trajectory, origin: Origin, sample: Sample, created_at
             SCHEMA_VERSION,
         ),
         question,
-        trajectory.conversation,
-        trajectory.outcome,
+        conversation,
+        outcome,
         scores,
-        use,
+        storable(use),
         Verdicts(),
-        trajectory.cost,
+        storable(trajectory.cost),
         _provenance(origin, sample, created_at),
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from .rows import Origin
 from .scale import Pool, Say, keys_of
 from .scale_worker import Kit, Place
 from .schema import Row
+from .threads import Threads
 from .worker_journals import discard
 
 OpenAgent = Callable[[CollectConfig], Agent]
@@ -71,7 +71,7 @@ class RolloutStation:
     """Makes rollouts with an agent of its own."""
 
     def __init__(self, agent: Agent, origin: Origin, journal: Journal | None) -> None:
-        self._threads = ThreadPoolExecutor(_SEARCHES, "search")
+        self._threads = Threads(_SEARCHES, "search")
         self._agent = dataclasses.replace(agent, threads=self._threads)
         self._origin, self._journal = origin, journal
 
@@ -79,7 +79,7 @@ class RolloutStation:
         """The row of a rollout, committed here first where there is a journal."""
         row = (await make_rollout(task, self._agent, self._origin)).row()
         if self._journal is not None:
-            self._journal.record(task.position, row)
+            self._journal.record([(task.position, row)])
         return row
 
     async def aclose(self) -> None:
@@ -87,7 +87,7 @@ class RolloutStation:
         if self._journal is not None:
             self._journal.close()
         await self._agent.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
 
 class _Crew:

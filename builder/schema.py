@@ -84,8 +84,9 @@ class Hit:
     @property
     def text_hash(self) -> str | None:
         """`passage_hash` of the passage; None in imported transcripts, which show no passage as it was."""
-        if self.recorded_hash is None and (self.passage.id or self.passage.text):
-            return passage_hash(self.passage)
+        passage = self.passage
+        if self.recorded_hash is None and (passage.id or passage.text):
+            return passage_hash(passage)
         return self.recorded_hash
 
 

@@ -88,8 +88,9 @@ def score_answer(outcome: Outcome, golds: Sequence[str]) -> Scores:
         return Scores(None, None, None, SCORER)
     if outcome.answer is None:
         return Scores(0.0, False, False, SCORER)
-    answer = outcome.answer
-    return Scores(string_f1(answer, golds), exact_match(answer, golds), cover_match(answer, golds), SCORER)
+    answer, wanted = normalise(outcome.answer), [normalise(gold) for gold in golds]
+    f1 = max(_pair_f1(answer, gold) for gold in wanted)
+    return Scores(f1, answer in wanted, any(gold in answer for gold in wanted if gold), SCORER)
 
 
 # Phrases by which a model says that it speaks from memory. Matched in model-written text only.

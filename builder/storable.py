@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 Value = TypeVar("Value")
@@ -57,18 +57,33 @@ def _nested(value: Any, depth: int) -> Any:
     if names:
         return _fields(value, names, depth)
     if isinstance(value, list | tuple):
-        items = [_storable(item, depth) for item in cast("list[Any]", value)]
-        return value if all(map(operator.is_, items, value)) else type(value)(items)
+        return _items(cast("list[Any]", value), depth)
     if isinstance(value, dict):
         return _dict(cast("dict[Any, Any]", value), depth)
     return value
 
 
+def _items(value: list[Any], depth: int) -> Any:
+    """The same list or tuple where nothing changes: nothing is copied before something has to be."""
+    for place, item in enumerate(value):
+        if type(item) is str and item.isascii():
+            continue
+        new = _storable(item, depth)
+        if new is not item:
+            rest = (_storable(later, depth) for later in value[place + 1 :])
+            return type(value)([*value[:place], new, *rest])
+    return value
+
+
 def _dict(value: dict[Any, Any], depth: int) -> dict[Any, Any]:
-    """The same dict where nothing changes, so that whatever holds it need not be copied either."""
-    made = {_storable(_key(key), depth): _storable(item, depth) for key, item in value.items()}
-    same = all(map(operator.is_, made, value)) and all(map(operator.is_, made.values(), value.values()))
-    return value if same and len(made) == len(value) else made
+    """The same dict where nothing changes, likewise."""
+    items = iter(value.items())
+    for place, (key, item) in enumerate(items):
+        new_key, new = _storable(_key(key), depth), _storable(item, depth)
+        if new_key is not key or new is not item:
+            rest = {_storable(_key(key), depth): _storable(later, depth) for key, later in items}
+            return dict(islice(value.items(), place)) | {new_key: new} | rest
+    return value
 
 
 @cache
@@ -81,7 +96,8 @@ def _fields(value: Any, names: tuple[str, ...], depth: int) -> Any:
     changed: dict[str, Any] = {}
     for name in names:
         old = getattr(value, name)
-        if old is None or (type(old) is str and old.isascii()):
+        kind = type(old)
+        if old is None or (kind is str and old.isascii()) or (kind is float and math.isfinite(old)):
             continue  # most fields: no call for them
         new = _storable(old, depth)
         if new is not old:

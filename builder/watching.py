@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Set
+from collections.abc import AsyncGenerator, Callable, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .errors import ConfigError, Problem
-from .journal import Journal
+from .journal import Journal, Placed
 from .notices import Notices
 from .run_status import RunStatus, State, status_of, write_status
-from .schema import Row
 from .totals import Totals, fact_of
 from .tracking import Tracker
 
@@ -46,10 +45,11 @@ class WatchedLedger:
         """Ids of the rollouts that are not to be made."""
         return self._journal.done()
 
-    def record(self, position: int, row: Row) -> None:
-        """Commit a row, then count it."""
-        self._journal.record(position, row)
-        self._totals.add(fact_of(row))
+    def record(self, rows: Sequence[Placed]) -> None:
+        """Commit rows, then count them."""
+        self._journal.record(rows)
+        for _, row in rows:
+            self._totals.add(fact_of(row))
 
     def status(self, state: State) -> RunStatus:
         """How far the run is."""

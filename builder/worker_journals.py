@@ -35,7 +35,7 @@ def adopt(journal: Journal, out: Path, settings: Settings) -> int:
         with other:
             for position, row in other.entries():
                 if row.id not in done:
-                    journal.record(position, row)
+                    journal.record([(position, row)])
                     taken += 1
         _delete(path)
     _tidy(out)

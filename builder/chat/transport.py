@@ -27,8 +27,8 @@ _CONNECT = timedelta(seconds=10)
 _IDLE = timedelta(seconds=4)
 """Idle connections go before the 5 s after which uvicorn closes them."""
 
-_THREADS = 2
-"""One alone serves no connection while it waits to hand a reply over to Python."""
+_THREADS = 1
+"""Two get in each other's way: they do little but wait to hand a reply over to Python."""
 
 _AGAIN = frozenset({408, 409, 429})
 """What a client may try again beside 5xx, as the `openai` library does."""

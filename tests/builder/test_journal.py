@@ -44,7 +44,7 @@ def test_rows_come_back_equal_and_in_question_order(path):
     rows = [row("a"), row("b"), row("c")]
     with Journal.begin(path, SETTINGS, 3) as journal:
         for position in (2, 0, 1):
-            journal.record(position, rows[position])
+            journal.record([(position, rows[position])])
     with Journal.look(path) as journal:
         assert list(journal.rows(3)) == rows
         assert list(journal.rows(2)) == rows[:2]
@@ -52,7 +52,7 @@ def test_rows_come_back_equal_and_in_question_order(path):
 
 def test_what_is_recorded_is_there_without_closing(path, tmp_path):
     journal = Journal.begin(path, SETTINGS, 1)
-    journal.record(0, row("a"))
+    journal.record([(0, row("a"))])
     copy = tmp_path / "copy"
     copy.mkdir()
     for file in path.parent.iterdir():
@@ -65,12 +65,12 @@ def test_what_is_recorded_is_there_without_closing(path, tmp_path):
 def test_a_broken_rollout_is_replaced_and_a_finished_one_is_not(path):
     broken, mended = row("a", StopReason.INFRASTRUCTURE), row("a")
     with Journal.begin(path, SETTINGS, 1) as journal:
-        journal.record(0, broken)
+        journal.record([(0, broken)])
         assert journal.done() == set()
         assert journal.progress().broken == 1
-        journal.record(0, mended)
+        journal.record([(0, mended)])
         assert journal.done() == {mended.id}
-        journal.record(0, replace(mended, outcome=replace(mended.outcome, answer="other")))
+        journal.record([(0, replace(mended, outcome=replace(mended.outcome, answer="other")))])
         assert list(journal.rows(1)) == [mended]
     attempts = sqlite3.connect(path).execute("SELECT attempts FROM rollouts").fetchone()
     assert attempts == (2,)
@@ -80,9 +80,18 @@ def test_the_prefix_ends_at_the_first_gap(path):
     with Journal.begin(path, SETTINGS, 5) as journal:
         assert journal.progress().prefix == 0
         for position, name in ((1, "b"), (0, "a"), (3, "d")):
-            journal.record(position, row(name))
+            journal.record([(position, row(name))])
         progress = journal.progress()
     assert (progress.prefix, progress.finished, progress.total) == (2, 3, 5)
+
+
+def test_rows_are_committed_together_or_not_at_all(path):
+    with Journal.begin(path, SETTINGS, 3) as journal:
+        with pytest.raises(sqlite3.IntegrityError):
+            journal.record([(0, row("a")), (0, row("b"))])
+        assert journal.progress().finished == 0
+        journal.record([(0, row("a")), (1, row("b"))])
+        assert journal.progress().finished == 2
 
 
 def test_a_second_run_needs_resume(path):

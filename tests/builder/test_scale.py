@@ -325,7 +325,7 @@ def test_what_workers_of_a_killed_driver_had_made_is_taken_over(config, tmp_path
         ) as own:
             for position, row in enumerate(whole.rows()):
                 if position % 3 == worker:
-                    own.record(position, row)
+                    own.record([(position, row)])
     tallies: list[Tally] = []
     done = asyncio.run(collect(job, tallies.append))
     assert [content(row) for row in done.rows()] == rows

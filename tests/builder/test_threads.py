@@ -1,0 +1,103 @@
+"""Calls in threads: what comes of them, how many at once, and nothing that hangs."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from trajset.builder.errors import RetrieverError
+from trajset.builder.threads import Threads
+
+
+def test_results_and_errors_come_back_to_whoever_waits():
+    def half(number: int) -> float:
+        if number % 2:
+            raise RetrieverError(f"{number} is odd")
+        return number / 2
+
+    async def ask() -> list[float | BaseException]:
+        threads = Threads(4, "half")
+        try:
+            return await asyncio.gather(*(threads.run(half, n) for n in range(100)), return_exceptions=True)
+        finally:
+            threads.close()
+
+    for number, result in enumerate(asyncio.run(ask())):
+        if number % 2:
+            assert isinstance(result, RetrieverError)
+            assert str(result) == f"{number} is odd"
+        else:
+            assert result == number / 2
+
+
+@pytest.mark.parametrize(("most", "calls"), [(3, 20), (64, 50)])
+def test_slow_calls_get_as_many_threads_as_they_may(most, calls):
+    lock, now, peak = threading.Lock(), 0, 0
+
+    def slow() -> None:
+        nonlocal now, peak
+        with lock:
+            now += 1
+            peak = max(peak, now)
+        time.sleep(0.2)
+        with lock:
+            now -= 1
+
+    async def ask() -> None:
+        threads = Threads(most, "slow")
+        await asyncio.gather(*(threads.run(slow) for _ in range(calls)))
+        threads.close()
+
+    asyncio.run(ask())
+    assert peak == min(most, calls)
+
+
+def test_calls_one_after_another_need_one_thread_which_ends():
+    names: set[str] = set()
+
+    async def ask() -> None:
+        threads = Threads(50, "lone")
+        for _ in range(50):
+            await threads.run(lambda: names.add(threading.current_thread().name))
+        threads.close()
+
+    asyncio.run(ask())
+    assert names == {"lone-1"}
+    for thread in threading.enumerate():
+        if thread.name == "lone-1":
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_who_does_not_wait_any_more_leaves_the_threads_usable():
+    gate = threading.Event()
+
+    async def ask() -> tuple[str, bool]:
+        threads = Threads(1, "gated")
+        dropped = asyncio.create_task(threads.run(gate.wait))
+        await asyncio.sleep(0.05)
+        dropped.cancel()
+        waiting = asyncio.create_task(threads.run(lambda: "next"))
+        await asyncio.sleep(0.05)
+        done = waiting.done()
+        gate.set()
+        result = await waiting
+        threads.close()
+        return result, done
+
+    assert asyncio.run(ask()) == ("next", False)
+
+
+def test_a_call_that_hangs_does_not_keep_the_program_from_ending():
+    script = """
+import asyncio, threading
+from trajset.builder.threads import Threads
+async def main():
+    hanging = asyncio.create_task(Threads(1, "x").run(threading.Event().wait))
+    await asyncio.sleep(0.1)
+    hanging.cancel()
+asyncio.run(main())
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
