@@ -34,7 +34,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[train,dense,bench,test]'
+	$(PIP) -e '.[train,dense,elastic,ray,wiki,track,bench,test]'
 	touch $@ $(VENV)/.core
 
 clean:
