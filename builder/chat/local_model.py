@@ -162,7 +162,7 @@ class LocalModel:
 
     def _completion(self, request: ChatRequest, line: Line, seconds: float) -> Completion:
         text = self._text(line.reply, request.stop)
-        calls: CallFormat | None = self._call_format if request.tools else None
+        calls: CallFormat | None = self._call_format if request.tools and request.may_call else None
         message = read_text(text, calls, thinking=line.thinking)
         finish = "tool_calls" if message.tool_calls and line.finish == "stop" else line.finish or "stop"
         return Completion(

@@ -99,6 +99,16 @@ def test_a_batch_of_eight_says_what_eight_batches_of_one_say(config):
     assert any(completion.message.tool_calls for completion in eight)
 
 
+def test_where_no_call_is_allowed_none_is_read(config):
+    requests = [asks(text) for text in QUESTIONS]
+    free = answers(config, requests, 8)
+    forbidden = answers(config, [dataclasses.replace(request, may_call=False) for request in requests], 8)
+    assert any(completion.message.tool_calls for completion in free)
+    assert not any(completion.message.tool_calls for completion in forbidden)
+    assert "tool_calls" not in [completion.finish_reason for completion in forbidden]
+    assert [c.prompt_tokens for c in forbidden] == [c.prompt_tokens for c in free]
+
+
 def test_a_sampled_reply_depends_on_its_seed_and_not_on_its_neighbours(config):
     hot = Sampling(temperature=1.5, top_p=0.95, top_k=50, max_tokens=12)
     requests = [asks(QUESTIONS[0], seed, sampling=hot) for seed in range(6)]
