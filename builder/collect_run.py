@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from .chat.choice import family_of, grammar_of, is_local, sampling_of, settled
+from .chat.choice import fitted_to, grammar_of, is_local, sampling_of, settled
 from .chat.opening import open_summariser, open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
@@ -77,7 +77,6 @@ def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJo
         InputError: a file or a setting is wrong.
     """
     config = settled(config)
-    family = family_of(config)
     at_once = config.local.batch_size if is_local(config) else config.concurrency
     return CollectJob(
         questions=tuple(load_questions(config.questions, config.limit, config.seed, config.fields)),
@@ -87,7 +86,7 @@ def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJo
         seed=config.seed,
         concurrency=min(config.concurrency, at_once),
         resume=config.resume,
-        fitted_to=None if family is None or family.fits_messages else family.name,
+        fitted_to=fitted_to(config),
         outage_s=config.patience.outage,
     )
 
