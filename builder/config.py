@@ -72,6 +72,8 @@ _ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache", "search-cache
 """Options that say where something is and not what was made: they are not published."""
 _PATHS = frozenset({"questions", "index", "world", "gold"})
 """Options that may hold a path, of which only the last part is published."""
+_MODELS = ("teacher", "summariser")
+"""Options that name a model, which may be a folder."""
 
 
 def published_values(config: Any) -> dict[str, Any]:
@@ -81,8 +83,8 @@ def published_values(config: Any) -> dict[str, Any]:
         for name, value in config_values(config).items()
         if name not in _ONLY_HERE
     }
-    teacher = values.get("teacher")
-    return values | {"teacher": _public_model(teacher)} if isinstance(teacher, str) else values
+    models = {name: values[name] for name in _MODELS if isinstance(values.get(name), str)}
+    return values | {name: _public_model(model) for name, model in models.items()}
 
 
 def _published_place(value: Any) -> Any:
@@ -101,11 +103,11 @@ def _last_part(place: str) -> str:
     return Path(place).name
 
 
-def _public_model(teacher: str) -> str:
+def _public_model(name: str) -> str:
     """A model's name; of a folder its last part."""
-    kind, colon, model = teacher.rpartition("vllm:")
+    kind, colon, model = name.rpartition("vllm:")
     is_folder = model.startswith(("/", ".", "~")) or Path(model).is_dir()
-    return f"{kind}{colon}{Path(model).name}" if is_folder else teacher
+    return f"{kind}{colon}{Path(model).name}" if is_folder else name
 
 
 def _toml(value: Any) -> Any:
