@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .chat.away import answered
+from .chat.away import lasting
 from .chat.model import (
     ChatModel,
     ChatRequest,
@@ -192,7 +192,7 @@ class _Rollout:
             may_call=reminder is None,
         )
         self.waiting_since = self.clock.now()
-        completion = await answered(self.agent.model, request, self.clock)
+        completion = await lasting(lambda: self.agent.model.complete(request), self.clock)
         self.waiting_since = None
         cut = completion.finish_reason == "length"
         self.completions.append(completion)
@@ -234,7 +234,7 @@ class _Rollout:
             return [None] * len(found)
         asked = [Found(self.question, query, tuple(hits)) for query, hits in zip(queries, found, strict=True)]
         seed = derived_seed(self.seed, "summary", len(self.searches))
-        return await summarise_all(self.agent.summariser, asked, seed)
+        return await lasting(lambda: summarise_all(self.agent.summariser, asked, seed), self.clock)
 
     def out_of_time(self) -> Outcome:
         """The deadline passed: the model was slow, or a service was out and never came back."""
