@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..config import IndexConfig
 from ..errors import ConfigError, DataError, Problem, unknown
 from ..identity import content_hash
+from ..retrieval_config import IndexConfig
 from ..schema import JsonObject, Passage
 from .elastic_client import Mode
 from .tantivy_engine import LANGUAGES as EMBEDDED_LANGUAGES

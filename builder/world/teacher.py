@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from random import Random
 
 from ..chat.model import ChatRequest, Completion
-from ..config import TeacherKnobs
 from ..identity import content_hash, derived_seed
 from ..prompts import Call, Turn, parse_turn, render_turn
 from ..schema import OBSERVATION_NAME, Grammar, Message, Question
+from ..world_config import TeacherKnobs
 from .evidence import Evidence
 from .memory import Memory
 from .speech import Source, announce, tell
