@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from .agent import Agent
 from .collect_job import CollectJob, Task, check_questions, origin_of, settings_of, tasks_of
 from .interrupt import signals_to
 from .journal import FILE_NAME, Journal, Placed, Progress, Settings
 from .outage import Outage, OutageWatch
-from .rollout import Agent, rollout
+from .rollout import rollout
 from .rows import Origin, build_row, row_id
 from .schema import Outcome, Row, StopReason
 from .threads import Threads

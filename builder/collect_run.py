@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from .agent import Agent, Limits
 from .chat.choice import fitted_to, grammar_of, is_local, sampling_of, settled
 from .chat.opening import open_summariser, open_teacher
 from .collect import Collected, Report, collect, collected
@@ -16,7 +17,6 @@ from .notices import Notices
 from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.opening import open_retriever
-from .rollout import Agent, Limits
 from .scale import on_ray
 from .scale_rollouts import collect_on_ray
 from .tracking import open_tracker

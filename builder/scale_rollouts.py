@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .agent import Agent
 from .chat.choice import fitted_to
 from .collect import Collected, Made, Report, collect, make_rollout
 from .collect_job import CollectJob, Task, origin_of, settings_of
 from .config import CollectConfig
 from .errors import DataError, Problem
 from .journal import FILE_NAME, Journal, Settings
-from .rollout import Agent
 from .rows import Origin
 from .scale import Pool, Say, keys_of
 from .scale_worker import Kit, Place
