@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import random
 import shutil
 from collections.abc import Iterator, Sequence
@@ -107,6 +108,28 @@ def test_where_no_call_is_allowed_none_is_read(config):
     assert not any(completion.message.tool_calls for completion in forbidden)
     assert "tool_calls" not in [completion.finish_reason for completion in forbidden]
     assert [c.prompt_tokens for c in forbidden] == [c.prompt_tokens for c in free]
+
+
+def test_a_model_that_does_not_fit_the_memory_is_a_wrong_setting(config, monkeypatch):
+    import torch
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", full)
+    with pytest.raises(ConfigError, match="must fit the memory of cpu"):
+        answers(config, [asks(QUESTIONS[0])], 1)
+
+
+def test_a_model_without_a_chat_template_is_a_wrong_setting(config, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(config.teacher, base)
+    (base / "chat_template.jinja").unlink(missing_ok=True)
+    settings = json.loads((base / "tokenizer_config.json").read_text("utf-8"))
+    settings.pop("chat_template", None)
+    (base / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    with pytest.raises(ConfigError, match="must have a chat template"):
+        answers(dataclasses.replace(config, teacher=str(base), grammar="tags"), [asks("Who?", tools=())], 1)
 
 
 def test_a_sampled_reply_depends_on_its_seed_and_not_on_its_neighbours(config):
