@@ -77,18 +77,24 @@ def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJo
         InputError: a file or a setting is wrong.
     """
     config = settled(config)
-    at_once = config.local.batch_size if is_local(config) else config.concurrency
     return CollectJob(
         questions=tuple(load_questions(config.questions, config.limit, config.seed, config.fields)),
         agent=open_agent(config, notices),
         out=config.out,
         samples=config.samples,
         seed=config.seed,
-        concurrency=min(config.concurrency, at_once),
+        concurrency=_concurrency(config),
         resume=config.resume,
         fitted_to=fitted_to(config),
         outage_s=config.patience.outage,
     )
+
+
+def _concurrency(config: CollectConfig) -> int:
+    """A model in this process answers a batch at once; on a cluster every worker has one of its own."""
+    if is_local(config) and not on_ray(config.scale):
+        return min(config.concurrency, config.local.batch_size)
+    return config.concurrency
 
 
 def open_agent(config: CollectConfig, notices: Notices | None = None) -> Agent:

@@ -21,7 +21,14 @@ from trajset.builder.chat.model import (
 from trajset.builder.chat.opening import open_teacher
 from trajset.builder.chat.token_log import FILE_NAME, read_token_ids, turn_key
 from trajset.builder.collect_run import open_job, run_collect
-from trajset.builder.config import CollectConfig, IndexConfig, LocalConfig, TalkConfig, WorldConfig
+from trajset.builder.config import (
+    CollectConfig,
+    IndexConfig,
+    LocalConfig,
+    ScaleConfig,
+    TalkConfig,
+    WorldConfig,
+)
 from trajset.builder.errors import ConfigError, MissingExtraError
 from trajset.builder.prompts import SEARCH_TOOL, load_prompt
 from trajset.builder.retrieval.tantivy_index import build_index
@@ -243,6 +250,11 @@ def test_the_token_log_names_the_turns_of_rows(config, tmp_path):
 def test_a_local_run_has_no_more_rollouts_under_way_than_fit_a_batch(config):
     job = open_job(dataclasses.replace(config, concurrency=32, local=LocalConfig("cpu", 4)))
     assert job.concurrency == 4
+
+
+def test_on_a_cluster_the_rollouts_are_those_of_all_workers_batches(config):
+    several = dataclasses.replace(config, local=LocalConfig("cpu", 4), scale=ScaleConfig(ray=True))
+    assert open_job(dataclasses.replace(several, concurrency=32)).concurrency == 32
 
 
 def test_the_revision_changes_with_the_weights(config, tmp_path):
