@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from .builder.agent import Agent
 from .builder.collect import Collected, collect
 from .builder.collect_job import CollectJob
 from .builder.collect_progress import shown_progress
@@ -26,7 +27,6 @@ from .builder.journal import FILE_NAME
 from .builder.manifest import MANIFEST, MadeBy
 from .builder.prompts import load_prompt
 from .builder.retrieval.tantivy_index import TantivyRetriever, build_index
-from .builder.rollout import Agent
 from .builder.world.files import CORPUS, SETTINGS, load_world, write_world
 from .builder.world.oracle import oracle_labels
 from .builder.world.teacher import SimulatedTeacher

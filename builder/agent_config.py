@@ -32,7 +32,7 @@ class LocalConfig:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where a local model runs; `auto` takes CUDA, then MPS, then the CPU."""
     batch_size: Positive = 8
-    """Requests that a local model answers at once; more rollouts than that are not under way."""
+    """Requests that a local model answers at once; without a cluster, most rollouts under way."""
 
 
 @Parameter(name="*")

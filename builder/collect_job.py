@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .agent import Agent
 from .errors import DataError, Problem
 from .identity import content_hash, derived_seed
 from .journal import Settings
-from .rollout import Agent
 from .rows import Origin, Sample
 from .schema import Question
 from .watching import Audience

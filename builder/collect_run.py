@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from .chat.choice import family_of, grammar_of, is_local, sampling_of, settled
+from .agent import Agent, Limits
+from .chat.choice import fitted_to, grammar_of, is_local, sampling_of, settled
 from .chat.opening import open_summariser, open_teacher
 from .collect import Collected, Report, collect, collected
 from .collect_job import CollectJob, settings_of
@@ -16,7 +17,6 @@ from .notices import Notices
 from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.opening import open_retriever
-from .rollout import Agent, Limits
 from .scale import on_ray
 from .scale_rollouts import collect_on_ray
 from .tracking import open_tracker
@@ -77,19 +77,24 @@ def open_job(config: CollectConfig, notices: Notices | None = None) -> CollectJo
         InputError: a file or a setting is wrong.
     """
     config = settled(config)
-    family = family_of(config)
-    at_once = config.local.batch_size if is_local(config) else config.concurrency
     return CollectJob(
         questions=tuple(load_questions(config.questions, config.limit, config.seed, config.fields)),
         agent=open_agent(config, notices),
         out=config.out,
         samples=config.samples,
         seed=config.seed,
-        concurrency=min(config.concurrency, at_once),
+        concurrency=_concurrency(config),
         resume=config.resume,
-        fitted_to=None if family is None or family.fits_messages else family.name,
+        fitted_to=fitted_to(config),
         outage_s=config.patience.outage,
     )
+
+
+def _concurrency(config: CollectConfig) -> int:
+    """A model in this process answers a batch at once; on a cluster every worker has one of its own."""
+    if is_local(config) and not on_ray(config.scale):
+        return min(config.concurrency, config.local.batch_size)
+    return config.concurrency
 
 
 def open_agent(config: CollectConfig, notices: Notices | None = None) -> Agent:

@@ -19,12 +19,15 @@ from cyclopts.validators import Number
 from .agent_config import LastTurnConfig, LocalConfig, SummariserConfig, TalkConfig
 from .option_types import WHOLE as WHOLE
 from .option_types import Count as Count
-from .option_types import Flag, Heat, Mass, Positive, Seed, Share
+from .option_types import Flag, Heat, Mass, Positive, Seed
 from .option_types import Seconds as Seconds
-from .retrieval_config import NOT_DENSE, PLAIN, DenseConfig, RetrievalConfig
+from .retrieval_config import PLAIN, RetrievalConfig
+from .retrieval_config import IndexConfig as IndexConfig
+from .scale_config import ScaleConfig
 from .source_config import ELASTIC_OPTIONS, QuestionFields
 from .vllm_config import VllmConfig
 from .watch_config import WatchConfig
+from .world_config import JudgeKnobs, TeacherKnobs, WorldConfig
 
 TranscriptFormat = Literal[
     "auto",
@@ -72,6 +75,8 @@ _ONLY_HERE = frozenset({"out", "base-url", "api-key-env", "cache", "search-cache
 """Options that say where something is and not what was made: they are not published."""
 _PATHS = frozenset({"questions", "index", "world", "gold"})
 """Options that may hold a path, of which only the last part is published."""
+_MODELS = ("teacher", "summariser")
+"""Options that name a model, which may be a folder."""
 
 
 def published_values(config: Any) -> dict[str, Any]:
@@ -81,8 +86,8 @@ def published_values(config: Any) -> dict[str, Any]:
         for name, value in config_values(config).items()
         if name not in _ONLY_HERE
     }
-    teacher = values.get("teacher")
-    return values | {"teacher": _public_model(teacher)} if isinstance(teacher, str) else values
+    models = {name: values[name] for name in _MODELS if isinstance(values.get(name), str)}
+    return values | {name: _public_model(model) for name, model in models.items()}
 
 
 def _published_place(value: Any) -> Any:
@@ -101,11 +106,11 @@ def _last_part(place: str) -> str:
     return Path(place).name
 
 
-def _public_model(teacher: str) -> str:
+def _public_model(name: str) -> str:
     """A model's name; of a folder its last part."""
-    kind, colon, model = teacher.rpartition("vllm:")
+    kind, colon, model = name.rpartition("vllm:")
     is_folder = model.startswith(("/", ".", "~")) or Path(model).is_dir()
-    return f"{kind}{colon}{Path(model).name}" if is_folder else teacher
+    return f"{kind}{colon}{Path(model).name}" if is_folder else name
 
 
 def _toml(value: Any) -> Any:
@@ -118,111 +123,12 @@ def _toml(value: Any) -> Any:
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class WorldConfig:
-    """Settings of the demo world."""
-
-    entities: Annotated[int, WHOLE, Parameter(validator=Number(gte=50, lte=100_000))] = 3000
-    """Number of entities (people, places, films, companies, ...) in the generated encyclopedia."""
-    questions: Positive = 2000
-    """Number of questions to make; a smaller number gives the first of the same questions."""
-    seed: Seed = 0
-    """Seed of the world: the same seed, the same world."""
-    lookalikes: Share = 0.25
-    """Share of the entities named so that they can be mistaken for another."""
-    filler: Annotated[int, WHOLE, Parameter(validator=Number(gte=0, lte=4))] = 2
-    """Most sentences per passage that state no fact that is ever asked."""
-    one_hop: Share = 0.1
-    """Share of the questions that need a single fact."""
-    comparison: Share = 0.2
-    """Share of the questions that compare two entities; the others are chains of 2 to `max_hops` facts."""
-    max_hops: Annotated[int, WHOLE, Parameter(validator=Number(gte=2, lte=4))] = 4
-    """Most facts in a chain."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class TeacherKnobs:
-    """What the simulated teacher knows and how it behaves. All shares are in [0, 1].
-
-    The defaults are made up, not measured: chosen so that all outcomes a filter has to tell apart occur.
-    """
-
-    known: Share = 0.5
-    """Share of the world's facts that the teacher knows by heart."""
-    known_wrongly: Share = 0.25
-    """Share of the known facts that it knows wrongly."""
-    diligence: Share = 0.7
-    """Chance that it searches for a fact that it knows."""
-    cue_rate: Share = 0.5
-    """Chance that it says so when it uses a fact from memory without having searched for it."""
-    misreading: Share = 0.06
-    """Chance that it misreads a fact that it found, where another value of the sort stands near."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
 class PatienceConfig:
     """What a run does when a server is away for longer than the retries of a request last."""
 
     outage: Annotated[float, Parameter(validator=Number(gte=0))] = 600.0
     """Longest wait in seconds for a server that answered earlier in the run and then is away: rollouts that
     break meanwhile are made again. After that the run stops, to be resumed. 0 stops at once."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class JudgeKnobs:
-    """How often the simulated judge errs. All shares are in [0, 1]; for `--model simulated` alone.
-
-    The defaults are made up, not measured: chosen so that the demo world's table looks a little like the
-    published one.
-    """
-
-    accepts_wrong: Share = 0.5
-    """Chance that it takes a wrong answer for right."""
-    rejects_right: Share = 0.1
-    """Chance that it takes a right answer for wrong."""
-    mends: Share = 0.7
-    """Chance that reflection puts a wrong verdict right."""
-    spoils: Share = 0.1
-    """Chance that reflection turns a right verdict into a wrong one."""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class IndexConfig:
-    """Settings of an index: embedded BM25, or with `--dense` one of embeddings."""
-
-    title_boost: Annotated[float, Parameter(validator=Number(gte=0))] = 0.5
-    """BM25: weight of a match in the title beyond its weight as part of the passage (0: none)."""
-    stemmer: str | None = "english"
-    """BM25: language of stemmer and stop words; an empty text turns both off."""
-    title_field: str = "title"
-    """Name of the title column in the corpus."""
-    text_field: str = "text"
-    """Name of the text column in the corpus."""
-    id_field: str | None = None
-    """Name of the passage id column; without it `id` where it exists, else the passage's position."""
-    name: str | None = None
-    """Name of the corpus in the rows; without it that of the file, folder or repository."""
-    embeddings: DenseConfig = NOT_DENSE
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class ScaleConfig:
-    """How a run is spread over many machines. Nothing here changes what it makes."""
-
-    ray: Flag = False
-    """Run on a Ray cluster: the one at RAY_ADDRESS, else one that runs on this machine, else a new one here.
-    RAY_ADDRESS alone means it too."""
-    ray_workers: Positive | None = None
-    """Workers, each with a model and a search engine of its own, among which `--concurrency` is shared out.
-    Without it as many as the GPUs of the cluster allow, or one a node where `--ray-gpus` is 0."""
-    ray_cpus: Annotated[float, Parameter(validator=Number(gte=0))] = 1.0
-    """CPU cores that Ray reserves for a worker."""
-    ray_gpus: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0
-    """GPUs that Ray gives to a worker; it sees no others."""
 
 
 @Parameter(name="*")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from .config import WHOLE, Count, Flag, Positive
+from .option_types import WHOLE, Count, Flag, Positive
 
 Kind = Literal["auto", "dump", "articles", "passages"]
 

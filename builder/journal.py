@@ -1,4 +1,4 @@
-"""The collector's memory: one SQLite file, one commit per finished rollout, safe against SIGKILL.
+"""The collector's memory: one SQLite file, safe against SIGKILL. Rollouts that end together are one commit.
 
 What a power cut may lose (see `sqlite_file`) is simply made again. The file is locked while a run is on, so
 two collectors cannot write into one journal. Rows are kept as JSON text (zlib would save disk but not time,

@@ -12,11 +12,12 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from .agent import Agent, Limits
 from .chat.model import ChatRequest, ChatUnavailableError, Completion, ContextLengthError
 from .errors import RetrieverError
 from .prompts import Prompt, neutralise, parse_turn, read_text
 from .retrieval.retriever import FailedSearch
-from .rollout import Agent, Limits, refusal
+from .rollout import refusal
 from .schema import REMINDER_NAME, Hit, JsonObject, Message, Passage, Row, StopReason, Summary
 from .summarise import Found
 

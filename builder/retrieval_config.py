@@ -1,4 +1,4 @@
-"""The options of dense indexes, of fusing several indexes, and of what is laid around a search engine."""
+"""The options of an index, of fusing several, and of what is laid around a search engine."""
 
 from __future__ import annotations
 
@@ -46,6 +46,26 @@ class DenseConfig:
 
 NOT_DENSE = DenseConfig()
 """BM25."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """Settings of an index: embedded BM25, or with `--dense` one of embeddings."""
+
+    title_boost: Annotated[float, Parameter(validator=Number(gte=0))] = 0.5
+    """BM25: weight of a match in the title beyond its weight as part of the passage (0: none)."""
+    stemmer: str | None = "english"
+    """BM25: language of stemmer and stop words; an empty text turns both off."""
+    title_field: str = "title"
+    """Name of the title column in the corpus."""
+    text_field: str = "text"
+    """Name of the text column in the corpus."""
+    id_field: str | None = None
+    """Name of the passage id column; without it `id` where it exists, else the passage's position."""
+    name: str | None = None
+    """Name of the corpus in the rows; without it that of the file, folder or repository."""
+    embeddings: DenseConfig = NOT_DENSE
 
 
 @Parameter(name="*")

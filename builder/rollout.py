@@ -14,14 +14,14 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .chat.away import answered
+from .agent import Agent
+from .agent import Limits as Limits
+from .chat.away import lasting
 from .chat.model import (
-    ChatModel,
     ChatRequest,
     ChatUnavailableError,
     Completion,
     ContextLengthError,
-    Sampling,
 )
 from .clock import Clock
 from .errors import RetrieverError, shorten
@@ -29,7 +29,6 @@ from .identity import derived_seed
 from .prompts import (
     MALFORMED_ARGUMENTS,
     Call,
-    Prompt,
     Turn,
     close_stopped,
     observation_text,
@@ -38,7 +37,7 @@ from .prompts import (
     render_reminder,
     stop_strings,
 )
-from .retrieval.retriever import Retriever, failure_of
+from .retrieval.retriever import failure_of
 from .schema import (
     OBSERVATION_NAME,
     Conversation,
@@ -53,55 +52,7 @@ from .schema import (
     Summary,
     Trajectory,
 )
-from .summarise import Found, Summariser, summarise_all
-from .threads import Threads
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Where a rollout ends at the latest.
-
-    `total_tokens` counts completion tokens over all turns as the server reports them; a server that
-    reports none is held to `Sampling.max_tokens` alone. `time_s` is the hard deadline; the starts of a
-    server of ours do not count. `reply_s` is the longest that one attempt at a reply may take: a wait
-    longer than that at the deadline was an outage, not a slow model. `search_pauses_s` are the waits
-    before a failed search is tried again.
-    """
-
-    turns: int = 6
-    total_tokens: int | None = None
-    time_s: float = 600.0
-    reply_s: float = 120.0
-    search_pauses_s: tuple[float, ...] = (0.5, 2.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """Who answers: a model with a prompt, a search engine, `k` passages a search, and limits.
-
-    Searches run in `threads`; the event loop's own are few, too few for a search engine that is far away.
-    With a `summariser` the model reads what that makes of the passages.
-    """
-
-    model: ChatModel
-    retriever: Retriever
-    prompt: Prompt
-    sampling: Sampling = field(default_factory=Sampling)
-    limits: Limits = field(default_factory=Limits)
-    k: int = 5
-    threads: Threads | None = None
-    summariser: Summariser | None = None
-
-    @property
-    def search_name(self) -> str:
-        """All that decides what a search shows, `RETRIEVER+summary:MODEL@hash`; the row's `retriever`."""
-        return self.retriever.name + (f"+{self.summariser.name}" if self.summariser else "")
-
-    async def aclose(self) -> None:
-        """Free the connections of both models."""
-        await self.model.aclose()
-        if self.summariser is not None:
-            await self.summariser.aclose()
+from .summarise import Found, summarise_all
 
 
 async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
@@ -192,7 +143,7 @@ class _Rollout:
             may_call=reminder is None,
         )
         self.waiting_since = self.clock.now()
-        completion = await answered(self.agent.model, request, self.clock)
+        completion = await lasting(lambda: self.agent.model.complete(request), self.clock)
         self.waiting_since = None
         cut = completion.finish_reason == "length"
         self.completions.append(completion)
@@ -234,7 +185,7 @@ class _Rollout:
             return [None] * len(found)
         asked = [Found(self.question, query, tuple(hits)) for query, hits in zip(queries, found, strict=True)]
         seed = derived_seed(self.seed, "summary", len(self.searches))
-        return await summarise_all(self.agent.summariser, asked, seed)
+        return await lasting(lambda: summarise_all(self.agent.summariser, asked, seed), self.clock)
 
     def out_of_time(self) -> Outcome:
         """The deadline passed: the model was slow, or a service was out and never came back."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 
 from .identity import content_hash
-from .schema import SCHEMA_VERSION, Identity, Provenance, Row, Trajectory, Verdicts
+from .schema import SCHEMA_VERSION, Identity, Outcome, Provenance, Row, Trajectory, Verdicts
 from .scoring import score
 from .storable import storable
+
+_ADDRESS = re.compile(r"\b(?:es:)?[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,11 @@ def row_id(question_id: str, origin: Origin, sample: Sample) -> str:
 def build_row(trajectory: Trajectory, origin: Origin, sample: Sample, created_at: datetime) -> Row:
     """The scored row of a trajectory, made fit for a table (`storable`). `created_at` needs a time zone.
 
+    Rows are published: what broke a rollout is told without the addresses of servers.
     Of the passages found the row keeps no more than the record of the searches and what the model read.
     """
     question, conversation = storable(trajectory.question), storable(trajectory.conversation)
-    outcome = storable(trajectory.outcome)
+    outcome = _without_addresses(storable(trajectory.outcome))
     scores, use = score(Trajectory(question, conversation, outcome, trajectory.searches, trajectory.cost))
     return Row(
         Identity(
@@ -77,6 +82,12 @@ def build_row(trajectory: Trajectory, origin: Origin, sample: Sample, created_at
         storable(trajectory.cost),
         _provenance(origin, sample, created_at),
     )
+
+
+def _without_addresses(outcome: Outcome) -> Outcome:
+    if outcome.error is None or "://" not in outcome.error:
+        return outcome
+    return dataclasses.replace(outcome, error=_ADDRESS.sub("[server]", outcome.error))
 
 
 def _provenance(origin: Origin, sample: Sample, created_at: datetime) -> Provenance:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .config import ScaleConfig, config_values
+from .config import config_values
 from .errors import (
     ChatServerError,
     ClusterError,
@@ -28,6 +28,7 @@ from .errors import (
     Problem,
     RetrieverError,
 )
+from .scale_config import ScaleConfig
 from .scale_worker import Kit, Refusal, Worker
 
 Say = Callable[[str], None]

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .agent import Agent
+from .chat.choice import fitted_to
 from .collect import Collected, Made, Report, collect, make_rollout
 from .collect_job import CollectJob, Task, origin_of, settings_of
 from .config import CollectConfig
 from .errors import DataError, Problem
 from .journal import FILE_NAME, Journal, Settings
-from .rollout import Agent
 from .rows import Origin
 from .scale import Pool, Say, keys_of
 from .scale_worker import Kit, Place
@@ -50,16 +51,16 @@ class RolloutOpener:
             InputError: the index or the world is not on this node, or is another one.
         """
         agent = self.open_agent(dataclasses.replace(self.config, out=place.folder))
-        _check_same(agent, self.origin)
+        _check_same(CollectJob((), agent, place.folder, fitted_to=fitted_to(self.config)), self.origin)
         journal = None
         if place.shared:
             journal = Journal.resume(place.folder / FILE_NAME, self.settings, self.total)
         return RolloutStation(agent, self.origin, journal)
 
 
-def _check_same(agent: Agent, origin: Origin) -> None:
-    """Whether an agent makes rows of that origin. The questions, and so the run's id, are the driver's."""
-    here = dataclasses.replace(origin_of(CollectJob((), agent, Path())), run_id=origin.run_id)
+def _check_same(job: CollectJob, origin: Origin) -> None:
+    """Whether a job makes rows of that origin. The questions, and so the run's id, are the driver's."""
+    here = dataclasses.replace(origin_of(job), run_id=origin.run_id)
     for field in dataclasses.fields(Origin):
         value, wanted = getattr(here, field.name), getattr(origin, field.name)
         if value != wanted:
@@ -119,21 +120,25 @@ async def collect_on_ray(
         await pool.aclose()
     if pool.done_again:
         say(f"{pool.done_again:,} rollouts were under way at lost workers ({pool.lost}) and were made again.")
-    discard(job.out)
+    if not result.interrupted:  # a worker may have finished rows that the driver did not wait for
+        discard(job.out)
     return result
 
 
 def _kit(config: CollectConfig, job: CollectJob, open_agent: OpenAgent) -> Kit:
-    opener = RolloutOpener(_absolute(config), open_agent, origin_of(job), settings_of(job), job.total)
+    opener = RolloutOpener(everywhere(config), open_agent, origin_of(job), settings_of(job), job.total)
     return Kit(opener, config.out.absolute(), secrets.token_hex(8), keys_of(config))
 
 
-def _absolute(config: CollectConfig) -> CollectConfig:
+def everywhere(config: CollectConfig) -> CollectConfig:
     """The same places for processes that start elsewhere."""
+    config = _with_absolute_paths(config)
+    retrieval, model = config.retrieval, config.retrieval.embedding_model
     return dataclasses.replace(
-        _with_absolute_paths(config),
+        config,
         index=tuple(_place(spec) for spec in config.index),
         teacher=_place(config.teacher),
+        retrieval=dataclasses.replace(retrieval, embedding_model=model and _place(model)),
     )
 
 
@@ -143,7 +148,7 @@ def _with_absolute_paths(config: Any) -> Any:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if isinstance(value, Path):
-            changes[field.name] = value.absolute()
+            changes[field.name] = value.expanduser().absolute()
         elif dataclasses.is_dataclass(value):
             changes[field.name] = _with_absolute_paths(value)
     return dataclasses.replace(config, **changes)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import orjson
 
+from .schema import JsonObject
 from .shards import storage
 
 FILE_NAME = "servers.jsonl"
@@ -45,10 +46,19 @@ def record_start(folder: Path, start: ServerStart) -> None:
 def server_versions(folder: Path) -> str | None:
     """The servers that answered, such as "vllm 0.32.0", each once; None where trajset started none.
 
-    Those that workers of a cluster started count too.
+    Those that workers of a cluster started count too. A line that a crash or a full disk cut short does not:
+    it must not stand between a finished run and its dataset.
     """
     files = [path for path in (folder / FILE_NAME, *sorted(folder.glob(_OF_WORKERS))) if path.is_file()]
-    starts = [orjson.loads(line) for path in files for line in path.read_bytes().splitlines()]
+    lines = (line for path in files for line in path.read_bytes().splitlines())
+    starts = [start for line in lines if (start := _read(line)) is not None]
     if not starts:
         return None
     return ", ".join(dict.fromkeys(f"{start['server']} {start['version'] or '?'}" for start in starts))
+
+
+def _read(line: bytes) -> JsonObject | None:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .chat.away import answered
+from .chat.away import ServerAwayError
 from .chat.fence import Section, fenced
 from .chat.model import (
     ChatModel,
@@ -87,15 +87,18 @@ class ChatSummariser:
         """Ask the model once; the reply without its thinking.
 
         Raises:
+            ServerAwayError: the model's server is being started; ask again when it is back.
             SummariserError: no usable reply, or the passages do not fit the context.
             ChatServerError: the server will never answer.
         """
         request = ChatRequest(summary_messages(found), (), self.sampling, seed)
         try:
-            completion = await answered(self.model, request)
+            completion = await self.model.complete(request)
         except ContextLengthError as error:
             rule, fix = f"must fit the summariser's context ({error})", "Lower --k."
             raise SummariserError(str(Problem("passages", rule, len(found.hits), fix))) from error
+        except ServerAwayError:
+            raise
         except ChatUnavailableError as error:
             raise SummariserError(str(error)) from error
         text = self._text(completion)

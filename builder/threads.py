@@ -81,6 +81,10 @@ class _Call:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        if isinstance(error, StopIteration):
+            unfit = RuntimeError("a call in a thread raised StopIteration, which no future takes")
+            unfit.__cause__ = error
+            error = unfit
         if error is not None:
             self.hand_over(self.answer.set_exception, error)
         return True

@@ -102,9 +102,14 @@ class WatchedLedger:
 
 
 async def _failure(call: Callable[[], object]) -> BaseException | None:
-    """What a call raises in a thread of its own, of whatever sort, None when it raises nothing."""
+    """What a call raises in a thread of its own, of whatever sort, None when it raises nothing. Whoever does
+    not wait for it any more waits until it is over: the next call is not to meet it."""
     trial = asyncio.create_task(asyncio.to_thread(call))
-    await asyncio.wait({trial})
+    try:
+        await asyncio.wait({trial})
+    except asyncio.CancelledError:
+        await asyncio.wait({trial})
+        raise
     return trial.exception()
 
 

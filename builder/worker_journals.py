@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import TrajsetError
-from .journal import FILE_NAME, Journal, Settings
+from .journal import FILE_NAME, Journal, Placed, Settings
 from .scale_worker import FOLDER
 
 
@@ -28,15 +28,12 @@ def adopt(journal: Journal, out: Path, settings: Settings) -> int:
     done = journal.done()
     taken = 0
     for path in _files(out):
-        try:
-            other = Journal.look(path, settings)
-        except TrajsetError:
+        rows = _readable(path, settings)
+        if rows is None:
             continue
-        with other:
-            for position, row in other.entries():
-                if row.id not in done:
-                    journal.record([(position, row)])
-                    taken += 1
+        new = [(position, row) for position, row in rows if row.id not in done]
+        journal.record(new)
+        taken += len(new)
         _delete(path)
     _tidy(out)
     return taken
@@ -47,6 +44,15 @@ def discard(out: Path) -> None:
     for path in _files(out):
         _delete(path)
     _tidy(out)
+
+
+def _readable(path: Path, settings: Settings) -> list[Placed] | None:
+    """All rows of a journal: as many as one worker made since the last run; None where it cannot be read."""
+    try:
+        with Journal.look(path, settings) as journal:
+            return list(journal.entries())
+    except TrajsetError:
+        return None
 
 
 def _files(out: Path) -> list[Path]:

@@ -17,8 +17,8 @@ from ..builder.errors import DataError, Problem
 from ..builder.manifest import RAW
 from ..builder.refs import DatasetRef, open_ref
 from ..builder.replay import ReplayCounts, replay_rows, why_not
+from ..builder.retrieval.opening import open_index
 from ..builder.retrieval.retriever import Retriever
-from ..builder.retrieval.tantivy_index import TantivyRetriever
 from ..builder.schema import JsonObject, Row
 from ..builder.search_again import AgainCounts, CallAgain, search_again
 from .progress import counting
@@ -93,9 +93,9 @@ class _Again:
 
 
 def _search_again(dataset: LocalDataset, split: str, config: ReplayConfig, console: Console) -> _Again | None:
-    if config.index is None:
+    if not config.index:
         return None
-    retriever = TantivyRetriever.open(config.index)
+    retriever = open_index(config.index, config.retrieval)
     rows = (row for row in _rows(dataset, split, config) if why_not(row) is None)
     again = _Again(AgainCounts(), [], _k(dataset, config), _engines(dataset, split), _engine(retriever))
     with counting("rows searched again") as progress:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from ..clock import Clock
-from .model import ChatModel, ChatRequest, ChatUnavailableError, Completion
+from .model import ChatUnavailableError
+
+Answer = TypeVar("Answer")
 
 _LOSSES = 3
 """A request that goes down with the server as often as this may be what the server dies of."""
@@ -24,8 +27,8 @@ class ServerAwayError(ChatUnavailableError):
         self.back, self.lost = back, lost
 
 
-async def answered(model: ChatModel, request: ChatRequest, clock: Clock | None = None) -> Completion:
-    """The reply to a request, asked for again after every start of the server; the clock stands still
+async def lasting(ask: Callable[[], Awaitable[Answer]], clock: Clock) -> Answer:
+    """What comes of asking a model, asked again after every start of its server; the clock stands still
     meanwhile, and for what a lost request took.
 
     Raises:
@@ -37,17 +40,10 @@ async def answered(model: ChatModel, request: ChatRequest, clock: Clock | None =
     while True:
         asked = asyncio.get_running_loop().time()
         try:
-            return await model.complete(request)
+            return await ask()
         except ServerAwayError as away:
             losses += away.lost
             if losses == _LOSSES:
                 raise ChatUnavailableError(f"{away} It was asked {losses} times.") from away
-            await _back(away, clock, asked)
-
-
-async def _back(away: ServerAwayError, clock: Clock | None, since: float) -> None:
-    if clock is None:
-        await away.back()
-    else:
-        with clock.stopped(since):
-            await away.back()
+            with clock.stopped(asked):
+                await away.back()

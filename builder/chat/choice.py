@@ -65,6 +65,12 @@ def family_of(config: CollectConfig) -> Family | None:
     return family_named(config.talk.family)
 
 
+def fitted_to(config: CollectConfig) -> str | None:
+    """The family into whose form the messages of a settled config are put; None where they stay."""
+    family = family_of(config)
+    return None if family is None or family.fits_messages else family.name
+
+
 def grammar_of(config: CollectConfig) -> Grammar:
     """The grammar of a settled config."""
     return "tools" if config.grammar == "auto" else config.grammar

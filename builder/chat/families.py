@@ -47,8 +47,9 @@ class Family:
     `reasoning_parser` are vLLM's names. `plain_draw` holds with thinking switched off.
 
     What its template wants of messages: `system` is False where system text is refused or lost and has to
-    stand in the first user message; `alternate` where two user messages in a row are refused; `single_calls`
-    where a message may hold one call only; `call_id_length` where ids must have that many letters and digits.
+    stand in the first user message; `alternate` where two user messages in a row are refused, or one after a
+    tool's result; `single_calls` where a message may hold one call only; `call_id_length` where ids must have
+    that many letters and digits.
     """
 
     name: str

@@ -69,9 +69,11 @@ def _system_into_user(messages: list[Message]) -> list[Message]:
 
 
 def _users_merged(messages: Iterable[Message]) -> list[Message]:
+    """User messages put to the one before them, and to a search's result, after which only the model may
+    speak."""
     merged: list[Message] = []
     for message in messages:
-        if merged and message.role == merged[-1].role == "user":
+        if merged and message.role == "user" and merged[-1].role in ("user", "tool"):
             merged[-1] = _joined(merged[-1], message)
         else:
             merged.append(message)

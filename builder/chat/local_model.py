@@ -72,18 +72,27 @@ class LocalModel:
         """Load them.
 
         Raises:
-            ConfigError: the files hold no model that transformers knows, or no chat template.
+            ConfigError: the files hold no model that transformers knows, no chat template, or too large a
+                model.
         """
         commit = None if files.is_folder else files.revision
         dtype = _DTYPES.get(device.type, torch.float32)
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(files.place, revision=commit)
             model: Any = AutoModelForCausalLM.from_pretrained(files.place, revision=commit, dtype=dtype)
+            model.to(device)
         except (OSError, ValueError, ImportError) as error:
             fix = "See the message; for a model behind a server give --base-url."
             rule = f"must be a model that transformers loads ({error})"
             raise ConfigError(str(Problem("teacher", rule, files.place, fix))) from error
-        model.to(device)
+        except torch.OutOfMemoryError as error:
+            fix = "Take a smaller one, or --device cpu; or serve it elsewhere and give --base-url."
+            rule = f"must fit the memory of {device.type} ({error})"
+            raise ConfigError(str(Problem("teacher", rule, files.place, fix))) from error
+        if not self._tokenizer.chat_template:
+            fix = "Name its instruct or chat variant, or save a template with the tokenizer."
+            problem = Problem("teacher", "must have a chat template", files.place, fix)
+            raise ConfigError(str(problem))
         self._model = model.eval()
         self._device = device
         self._call_format: CallFormat | None = call_format
@@ -162,7 +171,7 @@ class LocalModel:
 
     def _completion(self, request: ChatRequest, line: Line, seconds: float) -> Completion:
         text = self._text(line.reply, request.stop)
-        calls: CallFormat | None = self._call_format if request.tools else None
+        calls: CallFormat | None = self._call_format if request.tools and request.may_call else None
         message = read_text(text, calls, thinking=line.thinking)
         finish = "tool_calls" if message.tool_calls and line.finish == "stop" else line.finish or "stop"
         return Completion(

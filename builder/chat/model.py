@@ -51,9 +51,8 @@ class ChatRequest:
 
     `response_schema` is a JSON schema that the reply's text has to fit (its `title` names it);
     `reasoning_effort` is sent where it is given, to models that know it. `may_call` False forbids tool calls
-    in this reply; the tools stay in the request, so that the prompt before it stays the same.
-    `reasoning_effort` is sent where it is given, to models that know it. `token_ids` asks for the ids of
-    prompt and reply, which vLLM and local models can give.
+    in this reply; the tools stay in the request, so that the prompt before it stays the same. `token_ids`
+    asks for the ids of prompt and reply, which vLLM and local models can give.
     """
 
     messages: tuple[Message, ...]

@@ -117,7 +117,8 @@ def open_summariser(config: CollectConfig, teacher: ChatModel) -> Summariser | N
             fix = "Name a model at a chat server, or leave it out."
             rule = f"must be a model that can summarise, which --teacher {SIMULATED} cannot"
             raise ConfigError(str(Problem("summariser", rule, SAME, fix)))
-        return ChatSummariser(teacher, sampling, shared=True)
+        quiet = teacher.inner if isinstance(teacher, TokenLog) else teacher  # the log is of a row's turns
+        return ChatSummariser(quiet, sampling, shared=True)
     if not (wanted.summariser_base_url or config.base_url):
         fix = "Name its server, such as http://127.0.0.1:8000/v1; or `--summariser same` for the teacher."
         rule = "must be given where the teacher is at no server"

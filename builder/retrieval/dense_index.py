@@ -17,10 +17,11 @@ import numpy as np
 import sentence_transformers
 from numpy.typing import NDArray
 
-from ..config import IndexConfig, save_config
+from ..config import save_config
 from ..corpus import CorpusDigest, PassageFields, read_passages
 from ..errors import DataError, Problem
 from ..identity import canonical_json, content_hash
+from ..retrieval_config import IndexConfig
 from ..schema import JsonObject, Passage
 from ..sources import Source, open_source
 from .dense_ann import FILE as APPROXIMATE

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..config import IndexConfig
 from ..corpus import CorpusDigest, PassageFields, read_passages
 from ..errors import ConfigError, DataError, Problem, RetrieverError
 from ..identity import content_hash
+from ..retrieval_config import IndexConfig
 from ..schema import JsonObject, Passage
 from ..source_config import ElasticBuildConfig, ElasticConfig
 from ..sources import Source, open_source

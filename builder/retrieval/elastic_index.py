@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..config import IndexConfig
 from ..errors import ConfigError, DataError, Problem, unknown
 from ..identity import content_hash
+from ..retrieval_config import IndexConfig
 from ..schema import JsonObject, Passage
 from .elastic_client import Mode
+from .fusion import CONSTANT, DEPTH
 from .tantivy_engine import LANGUAGES as EMBEDDED_LANGUAGES
 from .tantivy_engine import STOP_WORD_LANGUAGES
 
@@ -32,17 +33,13 @@ LANGUAGES = tuple(name for name in EMBEDDED_LANGUAGES if name not in ("greek", "
 ALL_WORDS = "trajset_all_words"
 NO_STOP_WORDS = "trajset_no_stop_words"
 META_KEY = "trajset"
-RANK_CONSTANT = 60
-"""The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009), as in Elasticsearch's own."""
-FUSION_DEPTH = 100
-"""Hits of each ranking that are fused, at least."""
 MAX_QUERY_TERMS = 500
 """Distinct words of a query that are searched for, in two fields; servers take at least 1,024 clauses."""
 
 _CANDIDATES = 10
 _MOST_CANDIDATES = 10_000
 _LEAST_CANDIDATES = 200
-_SHOWN = ["id", "title", "text", "position"]
+_SHOWN = ["id", "title", "text"]
 _LONGEST_WORD = 255
 
 
@@ -80,7 +77,7 @@ class ElasticMeta:
         if mode != "bm25":
             parts.append(self.vector and [self.vector.model, self.vector.dims])
         if mode == "hybrid":
-            parts += [RANK_CONSTANT, FUSION_DEPTH]
+            parts += [CONSTANT, DEPTH]
         return f"{mode}-{ENGINE}@{content_hash(parts, 8)}"
 
     def index_name(self, alias: str) -> str:
@@ -233,24 +230,6 @@ def knn_search(vector: Sequence[float], size: int) -> JsonObject:
     knn: JsonObject = {"field": "vector", "query_vector": list(vector), "k": size}
     knn["num_candidates"] = candidates
     return {"knn": knn, "size": size, "_source": _SHOWN, "track_total_hits": False}
-
-
-def fused(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
-    """Reciprocal rank fusion of rankings of positions: position and score, best first.
-
-    Equal scores are in the order of the positions. A score is the sum of 1 / (`RANK_CONSTANT` + rank) over
-    the rankings, ranks from 1.
-    """
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, position in enumerate(ranking, 1):
-            scores[position] = scores.get(position, 0.0) + 1 / (RANK_CONSTANT + rank)
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-
-
-def depth_of(k: int) -> int:
-    """How many hits of each ranking are fused for the best `k`."""
-    return max(k, FUSION_DEPTH)
 
 
 def passage_of(source: dict[str, Any]) -> Passage:

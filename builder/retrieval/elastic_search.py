@@ -16,20 +16,13 @@ from . import elastic_index as layout
 from .elastic_client import Connection, ElasticSpec, connect
 from .elastic_index import ElasticMeta
 from .embedder import Embedder, OpenEmbedder
+from .fusion import DEPTH, fuse
 
 if TYPE_CHECKING:
     from elastic_transport import BaseNode
 
 _SEARCHES = 128
 """Searches in one request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A hit and its passage's position in the corpus."""
-
-    position: int
-    hit: Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +60,15 @@ class ElasticRetriever:
             return [[] for _ in queries]
         match self.connection.spec.mode:
             case "bm25":
-                rankings = self._bm25(queries, k)
+                return self._bm25(queries, k)
             case "dense":
-                rankings = self._dense(queries, k)
+                return self._dense(queries, k)
             case "hybrid":
-                depth = layout.depth_of(k)
+                depth = max(k, DEPTH)
                 pairs = zip(self._bm25(queries, depth), self._dense(queries, depth), strict=True)
-                return [_fuse(pair, k) for pair in pairs]
-        return [[ranked.hit for ranked in ranking] for ranking in rankings]
+                return [fuse(pair)[:k] for pair in pairs]
 
-    def _bm25(self, queries: Sequence[str], size: int) -> list[list[Ranked]]:
+    def _bm25(self, queries: Sequence[str], size: int) -> list[list[Hit]]:
         texts = [layout.query_words(query) for query in queries]
         found = self._all([self._lexical(text, size) for text in texts])
         # A query of stop words alone ("The Who") finds nothing that way: it is asked with them.
@@ -97,20 +89,20 @@ class ElasticRetriever:
             )
         return not reply["tokens"]
 
-    def _dense(self, queries: Sequence[str], size: int) -> list[list[Ranked]]:
+    def _dense(self, queries: Sequence[str], size: int) -> list[list[Hit]]:
         if self.embedder is None:
             raise _no_embedder(self.connection.spec)
         vectors = self.embedder.encode_queries([layout.sendable(query) for query in queries])
         return self._all([layout.knn_search(vector.tolist(), size) for vector in vectors])
 
-    def _all(self, searches: Sequence[JsonObject]) -> list[list[Ranked]]:
+    def _all(self, searches: Sequence[JsonObject]) -> list[list[Hit]]:
         """The hits of each search; as many as fit go in one request."""
-        found: list[list[Ranked]] = []
+        found: list[list[Hit]] = []
         for start in range(0, len(searches), _SEARCHES):
             found += self._ask(searches[start : start + _SEARCHES])
         return found
 
-    def _ask(self, searches: Sequence[JsonObject]) -> list[list[Ranked]]:
+    def _ask(self, searches: Sequence[JsonObject]) -> list[list[Hit]]:
         # Term statistics of all shards together, so that their number does not change a ranking.
         head = {"index": self.index, "search_type": "dfs_query_then_fetch"}
         lines = [line for search in searches for line in (head, search)]
@@ -118,26 +110,19 @@ class ElasticRetriever:
             reply = self.connection.client.msearch(searches=lines)
         return [self._hits(response) for response in reply["responses"]]
 
-    def _hits(self, response: JsonObject) -> list[Ranked]:
+    def _hits(self, response: JsonObject) -> list[Hit]:
         error = response.get("error")
         shards = response.get("_shards") or {}
         if error is not None:
             raise self.connection.refusal(response.get("status", 500), _reason(error))
         if response.get("timed_out") or shards.get("failed"):
             raise self.connection.refusal(503, f"shards that did not answer: {shards.get('failed', 'some')}")
-        return [_ranked(hit) for hit in response["hits"]["hits"]]
+        return [_hit(hit) for hit in response["hits"]["hits"]]
 
 
-def _ranked(hit: dict[str, Any]) -> Ranked:
-    source = hit["_source"]
-    score = hit["sort"][0] if "sort" in hit else hit["_score"]
-    return Ranked(source["position"], Hit(layout.passage_of(source), float(score)))
-
-
-def _fuse(rankings: Sequence[Sequence[Ranked]], k: int) -> list[Hit]:
-    passages = {ranked.position: ranked.hit.passage for ranking in rankings for ranked in ranking}
-    positions = [[ranked.position for ranked in ranking] for ranking in rankings]
-    return [Hit(passages[position], score) for position, score in layout.fused(positions)[:k]]
+def _hit(found: dict[str, Any]) -> Hit:
+    score = found["sort"][0] if "sort" in found else found["_score"]
+    return Hit(layout.passage_of(found["_source"]), float(score))
 
 
 def _reason(error: JsonObject) -> str:

@@ -20,10 +20,11 @@ from typing import cast
 
 import tantivy
 
-from ..config import IndexConfig, save_config
+from ..config import save_config
 from ..corpus import CorpusDigest, PassageFields, read_passages
 from ..errors import DataError, Problem, RetrieverError, StorageError
 from ..identity import content_hash
+from ..retrieval_config import IndexConfig
 from ..schema import Hit, JsonObject, Passage
 from ..sources import Source, open_source
 from .index_folder import BuiltIndex, Progress, complete_index, replacing

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 
-from ..config import WorldConfig
 from ..identity import derived_seed
+from ..world_config import WorldConfig
 from .entities import Entity, make_entities, ranges
 from .wording import Kind, Relation, kinds, relations, relations_of
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from ..config import WorldConfig
 from ..identity import derived_seed
 from ..scoring import normalise
+from ..world_config import WorldConfig
 from .names import Namer
 from .wording import Kind, kinds
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from ..config import WorldConfig
 from ..errors import DataError, Problem, StorageError
 from ..identity import content_hash, file_hash
+from ..world_config import WorldConfig
 from .world import World, generate
 
 CORPUS, QUESTIONS, SETTINGS = "corpus.jsonl", "questions.jsonl", "world.json"

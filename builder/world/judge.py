@@ -16,9 +16,9 @@ import orjson
 
 from ..chat.fence import unfenced
 from ..chat.model import ChatRequest, Completion
-from ..config import JudgeKnobs
 from ..identity import derived_seed
 from ..schema import Message
+from ..world_config import JudgeKnobs
 from .oracle import states_gold
 
 _CHARACTERS_PER_TOKEN = 4

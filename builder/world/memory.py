@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from random import Random
 
-from ..config import TeacherKnobs
 from ..identity import derived_seed
+from ..world_config import TeacherKnobs
 from .mistakes import mistaken_value
 from .wording import relations
 from .world import World

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from ..config import WorldConfig
 from ..errors import ConfigError, Problem
 from ..identity import content_hash, derived_seed
 from ..schema import Question
 from ..scoring import normalise
+from ..world_config import WorldConfig
 from .atlas import Atlas, Value
 from .chains import Chain, gold_answers, walk
 from .pages import called

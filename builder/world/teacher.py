@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from random import Random
 
 from ..chat.model import ChatRequest, Completion
-from ..config import TeacherKnobs
 from ..identity import content_hash, derived_seed
 from ..prompts import Call, Turn, parse_turn, render_turn
 from ..schema import OBSERVATION_NAME, Grammar, Message, Question
+from ..world_config import TeacherKnobs
 from .evidence import Evidence
 from .memory import Memory
 from .speech import Source, announce, tell
@@ -54,7 +54,7 @@ class SimulatedTeacher:
         turns = [parse_turn(message, grammar) for message in request.messages if message.is_model]
         text = _question_text(request.messages)
         question = self._world.by_text.get(text)
-        turn = self._turn(question, request, turns) if question else _at_a_loss(text, turns)
+        turn = self._turn(question, request, turns) if question else _at_a_loss(request, text, turns)
         message = render_turn(turn, grammar)
         called = bool(turn.calls) and grammar == "tools"
         return Completion(
@@ -101,8 +101,8 @@ def _question_text(messages: Sequence[Message]) -> str:
     return next((message.content.strip() for message in asked), "")
 
 
-def _at_a_loss(text: str, turns: Sequence[Turn]) -> Turn:
-    if turns or not text:
+def _at_a_loss(request: ChatRequest, text: str, turns: Sequence[Turn]) -> Turn:
+    if turns or not text or not request.may_call:
         return Turn(text=_NOTHING, answer=GAVE_UP)
     return Turn(
         text="I do not know where to start.", calls=(Call(OBSERVATION_NAME, {"query": text}, "call_0"),)

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from ..config import TeacherKnobs
 from ..schema import Question
+from ..world_config import TeacherKnobs
 from .chains import Chain, verdict
 from .entities import Entity
 from .evidence import Evidence

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
-from ..config import WorldConfig
 from ..identity import content_hash
 from ..schema import Passage, Question
 from ..scoring import normalise
+from ..world_config import WorldConfig
 from .atlas import Atlas, Value, make_atlas
 from .chains import Chain, walk
 from .pages import Fact, Page, render_page

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from chat_server import ChatServer, Json, calls, error, says
 from scripted_collection import content
+from trajset.builder.agent_config import TalkConfig
 from trajset.builder.collect_run import run_collect
 from trajset.builder.config import (
     CollectConfig,
@@ -128,6 +129,17 @@ def test_a_summariser_reads_for_the_teacher(config, tmp_path, summariser, reader
         request["model"]: request["max_tokens"] for request in server.requests if "tools" not in request
     }
     assert asked_of == {reader: 77}
+
+
+def test_token_ids_are_asked_for_of_turns_alone(config, tmp_path):
+    """The log names turns of rows, and summaries are none."""
+    with ChatServer(search_read_answer, models=("teacher",)) as server:
+        asked = replace(config, out=tmp_path, teacher="teacher", base_url=(server.url,), limit=1)
+        run_collect(replace(asked, summaries=SummariserConfig("same"), talk=TalkConfig(token_ids=True)))
+    assert {("tools" in request, "return_token_ids" in request) for request in server.requests} == {
+        (True, True),
+        (False, False),
+    }
 
 
 def test_a_summariser_is_a_setting_that_resume_holds_on_to(config, tmp_path):

@@ -23,9 +23,10 @@ from trajset.builder.errors import ChatServerError, ClusterError, ConfigError, D
 from trajset.builder.journal import Journal
 from trajset.builder.notices import Notices
 from trajset.builder.retrieval.tantivy_index import build_index
+from trajset.builder.retrieval_config import RetrievalConfig
 from trajset.builder.rollout import Agent
 from trajset.builder.scale import Pool, team_of
-from trajset.builder.scale_rollouts import RolloutOpener
+from trajset.builder.scale_rollouts import RolloutOpener, everywhere
 from trajset.builder.scale_worker import Kit, Opener, Place, Refusal
 from trajset.builder.schema import JsonObject
 from trajset.builder.world.files import write_world
@@ -191,6 +192,24 @@ def test_what_a_node_lacks_or_has_otherwise_is_refused(config, tmp_path):
         opened_with(config, tmp_path, index=(str(tmp_path / "index"),))
     with pytest.raises(DataError, match="teacher_revision: must be the driver's"):
         opened_with(config, tmp_path, knobs=TeacherKnobs(known=0.1))
+
+
+def test_a_worker_whose_family_needs_fitted_messages_is_the_drivers(config, tmp_path):
+    served = replace(config, base_url=("http://127.0.0.1:9/v1",))
+    for teacher in ("google/gemma-2-9b-it", "mistralai/Mistral-7B-Instruct-v0.3", "Qwen/Qwen3-32B"):
+        opened_with(replace(served, teacher=teacher), tmp_path)
+
+
+def test_places_mean_the_same_where_a_worker_starts(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "e5").mkdir()
+    retrieval = RetrievalConfig(embedding_model="e5", search_cache=Path("~/cache"))
+    sent = everywhere(replace(config, index=("es:http://localhost:9/wiki", "e5"), retrieval=retrieval))
+    assert sent.index == ("es:http://localhost:9/wiki", str(tmp_path / "e5"))
+    assert sent.retrieval.embedding_model == str(tmp_path / "e5")
+    assert sent.retrieval.search_cache == tmp_path / "home" / "cache"
+    assert everywhere(config).retrieval == config.retrieval
 
 
 def do_all(

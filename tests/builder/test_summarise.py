@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from trajset.builder.chat.away import ServerAwayError
 from trajset.builder.chat.fence import unfenced
 from trajset.builder.chat.model import (
     ChatRequest,
@@ -18,7 +19,7 @@ from trajset.builder.chat.scripted import Reply, ScriptedChat
 from trajset.builder.errors import ChatServerError
 from trajset.builder.prompts import NOTHING_HELPFUL, Call, Turn, load_prompt, render_turn
 from trajset.builder.retrieval.retriever import DictRetriever
-from trajset.builder.rollout import Agent, rollout
+from trajset.builder.rollout import Agent, Limits, rollout
 from trajset.builder.rows import Origin, Sample, build_row
 from trajset.builder.schema import Grammar, Hit, Message, Passage, Question, StopReason, Summary, Trajectory
 from trajset.builder.scoring import score
@@ -57,6 +58,53 @@ def searches(*queries: str, grammar: Grammar = "tools") -> Message:
 
 def answers(text: str, grammar: Grammar = "tools") -> Message:
     return render_turn(Turn(None, "", answer=text), grammar)
+
+
+class Restarting:
+    """A model whose server dies under each of its first requests and is back after a while."""
+
+    name, revision = "restarting", None
+
+    def __init__(self, deaths: int, back_s: float) -> None:
+        self.deaths, self.back_s = deaths, back_s
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        self.deaths -= 1
+        if self.deaths >= 0:
+            raise ServerAwayError("The server died.", lambda: asyncio.sleep(self.back_s), lost=True)
+        return Completion(Message("assistant", "Ann Oslo directed it."), "stop", 9, 3)
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("queries", [("director",), ("director", "year")])
+def test_the_deadline_stands_still_while_the_summarisers_server_is_away(queries):
+    agent = Agent(
+        ScriptedChat([searches(*queries), answers("Ann Oslo")]),
+        DictRetriever(HITS),
+        load_prompt("adaptive", "tools"),
+        limits=Limits(time_s=0.3),
+        summariser=ChatSummariser(Restarting(len(queries), 0.4), Sampling()),
+    )
+    trajectory = asyncio.run(rollout(QUESTION, agent, 7))
+    assert trajectory.outcome.stop_reason is StopReason.ANSWERED
+    assert [call.summary for call in trajectory.searches] == [
+        Summary("Ann Oslo directed it.", 9, 3) for _ in queries
+    ]
+    assert max(trajectory.cost.latency_s, trajectory.cost.search_latency_s) < 0.3
+
+
+def test_a_summary_that_its_server_dies_of_every_time_breaks_the_rollout():
+    agent = Agent(
+        ScriptedChat([searches("director")]),
+        DictRetriever(HITS),
+        load_prompt("adaptive", "tools"),
+        summariser=ChatSummariser(Restarting(99, 0.0), Sampling()),
+    )
+    outcome = asyncio.run(rollout(QUESTION, agent, 7)).outcome
+    assert outcome.stop_reason is StopReason.INFRASTRUCTURE
+    assert "It was asked 3 times." in (outcome.error or "")
 
 
 def test_question_query_and_passages_are_handed_over_as_data():

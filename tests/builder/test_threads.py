@@ -31,6 +31,21 @@ def test_results_and_errors_come_back_to_whoever_waits():
             assert result == number / 2
 
 
+def test_an_error_that_no_future_takes_hangs_nobody():
+    """A bug in a search engine: a future refuses StopIteration."""
+
+    async def ask() -> None:
+        threads = Threads(1, "ends")
+        try:
+            async with asyncio.timeout(5):
+                await threads.run(next, iter(()))
+        finally:
+            threads.close()
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(ask())
+
+
 @pytest.mark.parametrize(("most", "calls"), [(3, 21), (64, 50)])
 def test_calls_that_wait_get_as_many_threads_as_they_may(most, calls):
     together = threading.Barrier(min(most, calls), timeout=60)  # passed only where so many run at once

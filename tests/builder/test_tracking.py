@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+import threading
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,13 +13,14 @@ from trajset.builder.collect import collect
 from trajset.builder.collect_run import run_collect
 from trajset.builder.config import CollectConfig, IndexConfig, WorldConfig, published_values
 from trajset.builder.errors import ConfigError, MissingExtraError
+from trajset.builder.journal import Journal
 from trajset.builder.notices import Notices
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.run_status import RunStatus, read_status
 from trajset.builder.schema import StopReason
 from trajset.builder.tracking import Tracker, metrics_of, open_tracker
 from trajset.builder.watch_config import WatchConfig
-from trajset.builder.watching import Audience
+from trajset.builder.watching import Audience, watched
 from trajset.builder.world.files import write_world
 from trajset.builder.world.world import generate
 
@@ -74,6 +77,26 @@ def test_a_tracker_that_fails_later_does_not_stop_the_run_and_is_told_of_once(tm
     assert done.complete
     assert said == ["tracking failed, the run goes on: RuntimeError: no connection"]
     assert read_status(tmp_path, 0.0).state == "complete"
+
+
+def test_the_last_word_does_not_meet_one_that_is_still_being_said(tmp_path):
+    order: list[str] = []
+    begun = threading.Event()
+
+    class Slow(Recorder):
+        def log(self, data: dict[str, float]):
+            order.append("begun")
+            begun.set()
+            time.sleep(0.3)
+            order.append("ended")
+
+    async def watch() -> None:
+        with Journal.begin(tmp_path / "journal.sqlite", {}, 1) as journal:
+            async with watched(journal, tmp_path, 1, audience(Slow())):
+                await asyncio.to_thread(begun.wait, 10)
+
+    asyncio.run(watch())
+    assert order == ["begun", "ended"] * 2
 
 
 def test_a_tracker_that_cannot_begin_is_a_wrong_setting(tmp_path):

@@ -46,6 +46,16 @@ def test_a_collected_dataset_replays(collected, tmp_path, launch, capsys):
     assert len(pl.read_parquet(tmp_path / "report" / "differences.parquet")) == 0
 
 
+def test_the_queries_are_searched_again_in_whatever_collect_can_search(collected, tmp_path, launch, capsys):
+    plain = tmp_path / "plain"
+    assert launch("index", tmp_path / "world" / "corpus.jsonl", plain, "--stemmer", "") == 0
+    both = ("--index", tmp_path / "index", "--index", plain)
+    assert launch("replay", collected, *both, "--search-cache", tmp_path / "cache") == 0
+    assert "searched again with rrf-60-100(" in said(capsys)
+    assert launch("replay", collected, "--index", "es:http://127.0.0.1:9/Wiki") == 2
+    assert "must have the form es:URL/ALIAS" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_summarised_dataset_keeps_its_prompts_and_replays(world, tmp_path, launch, capsys):
     def answer(request: Json) -> Answer:
         if request["messages"][0]["content"].startswith("You read search results"):

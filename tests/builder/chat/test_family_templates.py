@@ -10,7 +10,7 @@ import jinja2
 import pytest
 from trajset.builder.chat.families import FAMILIES, Family, call_format_of, family_named, family_of_files
 from trajset.builder.chat.fitting import fit, template_record
-from trajset.builder.prompts import SEARCH_TOOL, Call, Turn, render_observation, render_turn
+from trajset.builder.prompts import SEARCH_TOOL, Call, Turn, render_observation, render_reminder, render_turn
 from trajset.builder.schema import Grammar, Message
 
 pytest.importorskip("trl", reason="needs the extra [train]")
@@ -119,6 +119,16 @@ def test_nor_while_the_conversation_goes_on(tokenizer, name):
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
+def test_nor_when_the_last_turn_is_forced(tokenizer, name):
+    """The agent's own reminder stands behind the last result; no template refuses it."""
+    forced = [*conversation(family(name).grammar)[:-1], render_reminder("Answer now.")]
+    text = rendered(tokenizer, name, fit(forced, family(name)), family(name).grammar, prompt=True)
+    assert counts(text) == dict.fromkeys(PIECES, 1) | {"answer": 0}
+    assert text.count("Answer now.") == 1
+    assert text.index("second passage") < text.index("Answer now.")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_the_files_tell_the_family(name):
     assert family_of_files(TEMPLATES[name][1], template(name)) == family(name)
 
@@ -172,6 +182,12 @@ def test_these_refuse_two_user_messages_in_a_row(tokenizer, name):
         rendered(tokenizer, name, forced, "tags")
     text = rendered(tokenizer, name, fit(forced, family(name)), "tags", prompt=True)
     assert text.count("Answer now.") == 1
+
+
+def test_mistral_refuses_a_user_message_after_a_result(tokenizer):
+    asked = fit(conversation("tools")[:-1], family("mistral"))
+    with pytest.raises(jinja2.TemplateError, match="take turns"):
+        rendered(tokenizer, "mistral", [*asked, Message("user", "Answer now.")])
 
 
 @pytest.mark.parametrize("name", ["llama3_1", "llama3_2"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import random
 import shutil
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,14 @@ from trajset.builder.chat.model import (
 from trajset.builder.chat.opening import open_teacher
 from trajset.builder.chat.token_log import FILE_NAME, read_token_ids, turn_key
 from trajset.builder.collect_run import open_job, run_collect
-from trajset.builder.config import CollectConfig, IndexConfig, LocalConfig, TalkConfig, WorldConfig
+from trajset.builder.config import (
+    CollectConfig,
+    IndexConfig,
+    LocalConfig,
+    ScaleConfig,
+    TalkConfig,
+    WorldConfig,
+)
 from trajset.builder.errors import ConfigError, MissingExtraError
 from trajset.builder.prompts import SEARCH_TOOL, load_prompt
 from trajset.builder.retrieval.tantivy_index import build_index
@@ -97,6 +105,38 @@ def test_a_batch_of_eight_says_what_eight_batches_of_one_say(config):
     assert said(one) == said(eight)
     assert len({completion.prompt_tokens for completion in eight}) > 1
     assert any(completion.message.tool_calls for completion in eight)
+
+
+def test_where_no_call_is_allowed_none_is_read(config):
+    requests = [asks(text) for text in QUESTIONS]
+    free = answers(config, requests, 8)
+    forbidden = answers(config, [dataclasses.replace(request, may_call=False) for request in requests], 8)
+    assert any(completion.message.tool_calls for completion in free)
+    assert not any(completion.message.tool_calls for completion in forbidden)
+    assert "tool_calls" not in [completion.finish_reason for completion in forbidden]
+    assert [c.prompt_tokens for c in forbidden] == [c.prompt_tokens for c in free]
+
+
+def test_a_model_that_does_not_fit_the_memory_is_a_wrong_setting(config, monkeypatch):
+    import torch
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", full)
+    with pytest.raises(ConfigError, match="must fit the memory of cpu"):
+        answers(config, [asks(QUESTIONS[0])], 1)
+
+
+def test_a_model_without_a_chat_template_is_a_wrong_setting(config, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(config.teacher, base)
+    (base / "chat_template.jinja").unlink(missing_ok=True)
+    settings = json.loads((base / "tokenizer_config.json").read_text("utf-8"))
+    settings.pop("chat_template", None)
+    (base / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    with pytest.raises(ConfigError, match="must have a chat template"):
+        answers(dataclasses.replace(config, teacher=str(base), grammar="tags"), [asks("Who?", tools=())], 1)
 
 
 def test_a_sampled_reply_depends_on_its_seed_and_not_on_its_neighbours(config):
@@ -210,6 +250,11 @@ def test_the_token_log_names_the_turns_of_rows(config, tmp_path):
 def test_a_local_run_has_no_more_rollouts_under_way_than_fit_a_batch(config):
     job = open_job(dataclasses.replace(config, concurrency=32, local=LocalConfig("cpu", 4)))
     assert job.concurrency == 4
+
+
+def test_on_a_cluster_the_rollouts_are_those_of_all_workers_batches(config):
+    several = dataclasses.replace(config, local=LocalConfig("cpu", 4), scale=ScaleConfig(ray=True))
+    assert open_job(dataclasses.replace(several, concurrency=32)).concurrency == 32
 
 
 def test_the_revision_changes_with_the_weights(config, tmp_path):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from trajset.builder.config import IndexConfig
 from trajset.builder.errors import RetrieverError
 from trajset.builder.retrieval.elastic_build import ElasticPlan, build_elastic
-from trajset.builder.retrieval.elastic_index import MAX_QUERY_TERMS, fused, query_words
+from trajset.builder.retrieval.elastic_index import MAX_QUERY_TERMS, query_words
 from trajset.builder.retrieval.elastic_search import ElasticRetriever, open_elastic
 from trajset.builder.retrieval.evaluate import measure_recall
 from trajset.builder.retrieval.tantivy_index import TantivyRetriever, build_index
@@ -103,14 +103,6 @@ def test_an_index_that_goes_away_is_told(served: tuple[Engine, ElasticRetriever]
             retriever.search(["hamlet"], 1)
     finally:
         engine.indices[retriever.index] = index
-
-
-def test_fusion_by_hand() -> None:
-    first, second = [7, 8, 9], [8, 5]
-    scores = {7: 1 / 61, 8: 1 / 62 + 1 / 61, 9: 1 / 63, 5: 1 / 62}
-    assert dict(fused([first, second])) == pytest.approx(scores)
-    assert [position for position, _ in fused([first, second])] == [8, 7, 5, 9]
-    assert [position for position, _ in fused([[3], [1]])] == [1, 3]
 
 
 def test_real_questions_as_the_embedded_index(shared_data: Path, tmp_path: Path) -> None:

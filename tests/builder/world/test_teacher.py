@@ -31,6 +31,15 @@ def _complete(teacher: SimulatedTeacher, messages: list[Message], seed: int = 0,
     return asyncio.run(teacher.complete(request))
 
 
+def test_an_unknown_question_is_given_up_where_no_search_is_allowed(world):
+    request = ChatRequest((Message("user", "Who is nobody?"),), (), Sampling(), 0)
+    for may_call, answer in ((True, None), (False, GAVE_UP)):
+        completion = asyncio.run(
+            SimulatedTeacher(world, HONEST).complete(replace(request, may_call=may_call))
+        )
+        assert parse_turn(completion.message, "tags").answer == answer
+
+
 def _actions(row: Row) -> tuple[tuple[str, ...], str | None]:
     return row.search_use.queries, row.outcome.answer
 
