@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from ..builder.config import Positive
+from ..builder.option_types import Positive
+from ..builder.retrieval_config import PLAIN, RetrievalConfig
 
 
 @Parameter(name="*")
@@ -15,11 +16,13 @@ from ..builder.config import Positive
 class ReplayConfig:
     """Settings of `trajset replay`."""
 
-    index: Path | None = None
-    """Folder of an index: the recorded queries are searched in it again, and what changed is told."""
+    index: tuple[str, ...] = ()
+    """Folder of an index, or `es:URL/ALIAS` in Elasticsearch: the recorded queries are searched in it again, and
+    what changed is told. Given several times: their rankings are fused."""
     k: Positive | None = None
     """Passages per search in that index; without it as many as the dataset was collected with."""
     limit: Positive | None = None
     """Replay only the first rows, that many."""
     out: Path | None = None
     """Folder for the report: `replay.json`, and as Parquet rows that differ and searches made again."""
+    retrieval: RetrievalConfig = PLAIN
