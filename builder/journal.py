@@ -233,8 +233,35 @@ def _check_same(earlier: Mapping[str, object], now: Settings) -> None:
     if changed:
         rule = "must be resumed with the settings it was begun with"
         got = ", ".join(f"{key}={now.get(key)!r} (begun with {earlier.get(key)!r})" for key in changed)
-        fix = "Set them back, or name another --out."
+        options = dict.fromkeys(option for key in changed for option in _options(key))
+        fix = f"Set back what decides it ({', '.join(options)}), or name another --out."
         raise ConfigError(f"journal: {rule}; got {got}. {fix}")
+
+
+def _options(setting: str) -> tuple[str, ...]:
+    """The options that may have changed a setting."""
+    name = f"--{setting.replace('_', '-')}"
+    return _DECIDED_BY.get(setting, (name, "--family") if setting in _OF_FAMILY else (name,))
+
+
+_OF_FAMILY = frozenset({"temperature", "top_p", "top_k", "thinking"})
+_DECIDED_BY = {
+    "questions": ("--questions", "--limit", "--seed", "--question-field and its like"),
+    "teacher_revision": ("--teacher", "--teacher-revision", "--world and the simulated teacher's knobs"),
+    "prompt": ("--policy", "--grammar", "--force-answer", "--family"),
+    "retriever": (
+        "--index",
+        "--noise",
+        "--noise-seed",
+        "--search-failures",
+        "--search-latency",
+        "--fusion-*",
+    ),
+    "corpus": ("--index",),
+    "fitted_to": ("--family",),
+    "summariser": ("--summariser and its like", "the teacher's sampling"),
+}
+"""Options behind a setting that has another name."""
 
 
 def _leading(positions: Iterable[int]) -> Iterator[int]:

@@ -107,6 +107,22 @@ def test_resume_with_other_settings_names_what_differs(path):
     assert "temperature" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changed", "options"),
+    [
+        ({"max_turns": 3}, "(--max-turns)"),
+        ({"retriever": "noise(drop=0.1)/x"}, "(--index, --noise, --noise-seed,"),
+        ({"prompt": "y", "top_k": 1}, "(--policy, --grammar, --force-answer, --family, --top-k)"),
+        ({"questions": "z"}, "--question-field"),
+    ],
+)
+def test_resume_with_other_settings_names_the_options_to_set_back(path, changed, options):
+    Journal.begin(path, SETTINGS, 1).close()
+    with pytest.raises(ConfigError) as caught:
+        Journal.resume(path, SETTINGS | changed, 1)
+    assert options in str(caught.value)
+
+
 def test_resume_without_a_journal_begins_one(path):
     with Journal.resume(path, SETTINGS, 7) as journal:
         assert journal.progress().total == 7
