@@ -41,6 +41,8 @@ _SCHEMA = (
     )""",
 )
 
+_UNDO = ("DROP TABLE meta", "DROP TABLE rollouts")
+
 _RECORD = """
     INSERT INTO rollouts VALUES (?, ?, ?, 1, ?, ?)
     ON CONFLICT (id) DO UPDATE SET
@@ -81,20 +83,21 @@ class Journal:
 
     @classmethod
     def begin(cls, path: Path, settings: Settings, total: int) -> Journal:
-        """A new journal, for `total` rollouts.
+        """A new journal, for `total` rollouts. One in which no rollout has ended is begun anew.
 
         Raises:
-            ConfigError: there is one already.
+            ConfigError: there is one with rollouts already.
             StorageError: the disk refuses, or another process writes to it.
         """
         journal = cls._open(path)
-        if journal._settings() is not None:
+        begun = journal._settings() is not None
+        if begun and journal._holds_rollouts():
             journal.close()
             fix = "Go on with that run through --resume, or name another --out."
             raise ConfigError(str(Problem("out", "must not hold a journal yet", str(path), fix)))
         with journal._guarded(), journal._db:
             journal._db.execute("BEGIN")
-            for statement in _SCHEMA:
+            for statement in (*(_UNDO if begun else ()), *_SCHEMA):
                 journal._db.execute(statement)
             meta = (JOURNAL_VERSION, orjson.dumps(dict(settings)).decode(), total)
             journal._db.execute("INSERT INTO meta VALUES (?, ?, ?)", meta)
@@ -215,6 +218,10 @@ class Journal:
             fix = "Finish it with the trajset that began it, or name another --out."
             raise DataError(str(Problem("journal", f"must be of version {JOURNAL_VERSION}", version, fix)))
         return orjson.loads(settings)
+
+    def _holds_rollouts(self) -> bool:
+        with self._guarded():
+            return self._db.execute("SELECT 1 FROM rollouts LIMIT 1").fetchone() is not None
 
     def _guarded(self) -> AbstractContextManager[None]:
         return self._file.guarded()

@@ -95,9 +95,18 @@ def test_rows_are_committed_together_or_not_at_all(path):
 
 
 def test_a_second_run_needs_resume(path):
-    Journal.begin(path, SETTINGS, 1).close()
+    with Journal.begin(path, SETTINGS, 1) as journal:
+        journal.record([(0, row("a"))])
     with pytest.raises(ConfigError, match=r"--resume"):
         Journal.begin(path, SETTINGS, 1)
+
+
+def test_a_run_that_failed_before_its_first_rollout_may_begin_anew(path):
+    Journal.begin(path, SETTINGS, 1).close()
+    with Journal.begin(path, SETTINGS | {"seed": 1}, 2) as journal:
+        journal.record([(1, row("a"))])
+    with Journal.resume(path, SETTINGS | {"seed": 1}, 2) as journal:
+        assert (journal.progress().total, journal.progress().finished) == (2, 1)
 
 
 def test_resume_with_other_settings_names_what_differs(path):
