@@ -17,6 +17,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .agent_config import LastTurnConfig, LocalConfig, SummariserConfig, TalkConfig
+from .identity import without_folder
 from .option_types import WHOLE as WHOLE
 from .option_types import Count as Count
 from .option_types import Flag, Heat, Mass, Positive, Seed, Share
@@ -81,8 +82,8 @@ def published_values(config: Any) -> dict[str, Any]:
         for name, value in config_values(config).items()
         if name not in _ONLY_HERE
     }
-    teacher = values.get("teacher")
-    return values | {"teacher": _public_model(teacher)} if isinstance(teacher, str) else values
+    models = {name: values.get(name) for name in ("teacher", "summariser")}
+    return values | {name: _public_model(model) for name, model in models.items() if isinstance(model, str)}
 
 
 def _published_place(value: Any) -> Any:
@@ -101,11 +102,10 @@ def _last_part(place: str) -> str:
     return Path(place).name
 
 
-def _public_model(teacher: str) -> str:
+def _public_model(given: str) -> str:
     """A model's name; of a folder its last part."""
-    kind, colon, model = teacher.rpartition("vllm:")
-    is_folder = model.startswith(("/", ".", "~")) or Path(model).is_dir()
-    return f"{kind}{colon}{Path(model).name}" if is_folder else teacher
+    kind, colon, model = given.rpartition("vllm:")
+    return f"{kind}{colon}{Path(model).name if Path(model).is_dir() else without_folder(model)}"
 
 
 def _toml(value: Any) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cyclopts
 import pytest
 from trajset.builder import config
+from trajset.builder.agent_config import SummariserConfig
 from trajset.builder.config import CollectConfig, ImportConfig, published_values, save_config
 from trajset.builder.vllm_config import VllmConfig
 
@@ -75,6 +76,12 @@ def test_a_teacher_in_a_folder_is_published_by_its_name() -> None:
         "vllm:Qwen/Qwen3-32B@main": "vllm:Qwen/Qwen3-32B@main",
     }.items():
         assert published_values(dataclasses.replace(COLLECT, teacher=teacher))["teacher"] == shown
+
+
+def test_a_summariser_in_a_folder_is_published_by_its_name() -> None:
+    options = SummariserConfig(summariser="/home/me/secret/qwen3")
+    values = published_values(dataclasses.replace(COLLECT, summaries=options))
+    assert values["summariser"] == "qwen3"
 
 
 def test_how_a_server_is_started_is_not_published() -> None:
