@@ -17,8 +17,8 @@ class ReplayConfig:
     """Settings of `trajset replay`."""
 
     index: tuple[str, ...] = ()
-    """Folder of an index, or `es:URL/ALIAS` in Elasticsearch: the recorded queries are searched in it again, and
-    what changed is told. Given several times: their rankings are fused."""
+    """Folder of an index, or `es:URL/ALIAS`: the recorded queries are searched in it again, and what changed
+    is told. Given several times: their rankings are fused."""
     k: Positive | None = None
     """Passages per search in that index; without it as many as the dataset was collected with."""
     limit: Positive | None = None
