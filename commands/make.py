@@ -56,6 +56,15 @@ def _check_dense(config: IndexConfig) -> None:
         raise ConfigError(str(Problem("dense", rule, None, fix)))
 
 
+def _check_no_faiss(config: IndexConfig) -> None:
+    for name in ("faiss", "faiss_search", "storage"):
+        value = getattr(config.embeddings, name)
+        if value != getattr(NOT_DENSE, name):
+            fix = "Elasticsearch keeps vectors in its own way (int8_hnsw): leave it out, or name a folder."
+            rule = "must be left out for an index in Elasticsearch"
+            raise ConfigError(str(Problem(name, rule, value, fix)))
+
+
 def _build(corpus: str, folder: Path, config: IndexConfig, count: Progress) -> BuiltIndex:
     if config.embeddings.dense is None:
         return build_index(corpus, folder, config, count)
@@ -69,9 +78,10 @@ def make_elastic_index(corpus: str, spec: str, plan: ElasticPlan, console: Conso
     """Build an index in Elasticsearch, or say that it is there.
 
     Raises:
-        ConfigError: options of embeddings are given without a model.
+        ConfigError: options of embeddings are given without a model, or are those of a folder.
     """
     _check_dense(plan.index)
+    _check_no_faiss(plan.index)
     if plan.index.embeddings.dense is not None:
         require_dense()
         from ..builder.retrieval.dense_embedder import open_embedder
