@@ -17,6 +17,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .agent_config import LastTurnConfig, LocalConfig, SummariserConfig, TalkConfig
+from .identity import without_folder
 from .option_types import WHOLE as WHOLE
 from .option_types import Count as Count
 from .option_types import Flag, Heat, Mass, Positive, Seed
@@ -106,11 +107,10 @@ def _last_part(place: str) -> str:
     return Path(place).name
 
 
-def _public_model(name: str) -> str:
+def _public_model(given: str) -> str:
     """A model's name; of a folder its last part."""
-    kind, colon, model = name.rpartition("vllm:")
-    is_folder = model.startswith(("/", ".", "~")) or Path(model).is_dir()
-    return f"{kind}{colon}{Path(model).name}" if is_folder else name
+    kind, colon, model = given.rpartition("vllm:")
+    return f"{kind}{colon}{Path(model).name if Path(model).is_dir() else without_folder(model)}"
 
 
 def _toml(value: Any) -> Any:

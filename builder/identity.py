@@ -49,6 +49,11 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def without_folder(model: str) -> str:
+    """A model's name as everybody may see it: of a path of this machine the last part alone."""
+    return Path(model).name if model.startswith(("/", ".", "~")) else model
+
+
 def derived_seed(*parts: object) -> int:
     """A 31-bit seed that depends on all parts: the same parts, the same seed, on every machine."""
     return int.from_bytes(hashlib.sha256(canonical_json(list(parts))).digest()[:4], "big") >> 1

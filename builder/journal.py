@@ -41,6 +41,8 @@ _SCHEMA = (
     )""",
 )
 
+_UNDO = ("DROP TABLE meta", "DROP TABLE rollouts")
+
 _RECORD = """
     INSERT INTO rollouts VALUES (?, ?, ?, 1, ?, ?)
     ON CONFLICT (id) DO UPDATE SET
@@ -81,20 +83,21 @@ class Journal:
 
     @classmethod
     def begin(cls, path: Path, settings: Settings, total: int) -> Journal:
-        """A new journal, for `total` rollouts.
+        """A new journal, for `total` rollouts. One in which no rollout has ended is begun anew.
 
         Raises:
-            ConfigError: there is one already.
+            ConfigError: there is one with rollouts already.
             StorageError: the disk refuses, or another process writes to it.
         """
         journal = cls._open(path)
-        if journal._settings() is not None:
+        begun = journal._settings() is not None
+        if begun and journal._holds_rollouts():
             journal.close()
             fix = "Go on with that run through --resume, or name another --out."
             raise ConfigError(str(Problem("out", "must not hold a journal yet", str(path), fix)))
         with journal._guarded(), journal._db:
             journal._db.execute("BEGIN")
-            for statement in _SCHEMA:
+            for statement in (*(_UNDO if begun else ()), *_SCHEMA):
                 journal._db.execute(statement)
             meta = (JOURNAL_VERSION, orjson.dumps(dict(settings)).decode(), total)
             journal._db.execute("INSERT INTO meta VALUES (?, ?, ?)", meta)
@@ -216,6 +219,10 @@ class Journal:
             raise DataError(str(Problem("journal", f"must be of version {JOURNAL_VERSION}", version, fix)))
         return orjson.loads(settings)
 
+    def _holds_rollouts(self) -> bool:
+        with self._guarded():
+            return self._db.execute("SELECT 1 FROM rollouts LIMIT 1").fetchone() is not None
+
     def _guarded(self) -> AbstractContextManager[None]:
         return self._file.guarded()
 
@@ -233,8 +240,35 @@ def _check_same(earlier: Mapping[str, object], now: Settings) -> None:
     if changed:
         rule = "must be resumed with the settings it was begun with"
         got = ", ".join(f"{key}={now.get(key)!r} (begun with {earlier.get(key)!r})" for key in changed)
-        fix = "Set them back, or name another --out."
+        options = dict.fromkeys(option for key in changed for option in _options(key))
+        fix = f"Set back what decides it ({', '.join(options)}), or name another --out."
         raise ConfigError(f"journal: {rule}; got {got}. {fix}")
+
+
+def _options(setting: str) -> tuple[str, ...]:
+    """The options that may have changed a setting."""
+    name = f"--{setting.replace('_', '-')}"
+    return _DECIDED_BY.get(setting, (name, "--family") if setting in _OF_FAMILY else (name,))
+
+
+_OF_FAMILY = frozenset({"temperature", "top_p", "top_k", "thinking"})
+_DECIDED_BY = {
+    "questions": ("--questions", "--limit", "--seed", "--question-field and its like"),
+    "teacher_revision": ("--teacher", "--teacher-revision", "--world and the simulated teacher's knobs"),
+    "prompt": ("--policy", "--grammar", "--force-answer", "--family"),
+    "retriever": (
+        "--index",
+        "--noise",
+        "--noise-seed",
+        "--search-failures",
+        "--search-latency",
+        "--fusion-*",
+    ),
+    "corpus": ("--index",),
+    "fitted_to": ("--family",),
+    "summariser": ("--summariser and its like", "the teacher's sampling"),
+}
+"""Options behind a setting that has another name."""
 
 
 def _leading(positions: Iterable[int]) -> Iterator[int]:

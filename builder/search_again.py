@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Literal
 
 from .prompts import observation_text
+from .retrieval.evaluate import look_up
 from .retrieval.retriever import Retriever
 from .schema import Hit, JsonObject, Row, SearchCall
 from .scoring import answer_in_evidence, evidence_recall, observations
@@ -101,8 +102,8 @@ def search_again(rows: Iterable[Row], retriever: Retriever, k: int) -> Iterator[
     while group := list(islice(left, _ROWS)):
         asked = [(row, place) for row in group for place in _searchable(row)]
         queries = [row.search_use.searches[place]["query"] for row, place in asked]
-        found = retriever.search(queries, k) if queries else []
-        by_call = {(row.id, place): tuple(hits) for (row, place), hits in zip(asked, found, strict=True)}
+        found = look_up(retriever, queries, k) if queries else []
+        by_call = {(row.id, place): call for (row, place), call in zip(asked, found, strict=True)}
         for row in group:
             yield _again(row, {place: by_call[row.id, place] for place in _searchable(row)})
 
@@ -111,9 +112,9 @@ def _searchable(row: Row) -> list[int]:
     return [place for place, record in enumerate(row.search_use.searches) if record.get("error") is None]
 
 
-def _again(row: Row, found: dict[int, tuple[Hit, ...]]) -> RowAgain:
+def _again(row: Row, found: dict[int, SearchCall]) -> RowAgain:
     records = row.search_use.searches
-    calls = tuple(_compared(row.id, place, records[place], hits) for place, hits in found.items())
+    calls = tuple(_compared(row.id, place, records[place], call.hits) for place, call in found.items())
     now = [record | {"titles": _titles(found, place, record)} for place, record in enumerate(records)]
     question, use = row.question, row.search_use
     recall = evidence_recall(now, question.supporting_titles)
@@ -122,20 +123,16 @@ def _again(row: Row, found: dict[int, tuple[Hit, ...]]) -> RowAgain:
     return RowAgain(row.id, calls, (use.evidence_recall, recall), (use.answer_in_evidence, answer))
 
 
-def _titles(found: dict[int, tuple[Hit, ...]], place: int, record: JsonObject) -> list[str]:
-    return [hit.passage.title for hit in found[place]] if place in found else record["titles"]
+def _titles(found: dict[int, SearchCall], place: int, record: JsonObject) -> list[str]:
+    return [hit.passage.title for hit in found[place].hits] if place in found else record["titles"]
 
 
-def _shown(row: Row, found: dict[int, tuple[Hit, ...]]) -> list[str] | None:
+def _shown(row: Row, found: dict[int, SearchCall]) -> list[str] | None:
     """What the model would have read; None where a summariser would have had to write it."""
     if any(record.get("summary") is not None for record in row.search_use.searches):
         return None
     old = observations(row.conversation.messages)
-    queries = [record["query"] for record in row.search_use.searches]
-    return [
-        observation_text(SearchCall(queries[place], found[place])) if place in found else text
-        for place, text in enumerate(old)
-    ]
+    return [observation_text(found[place]) if place in found else text for place, text in enumerate(old)]
 
 
 def _compared(row_id: str, place: int, record: JsonObject, hits: tuple[Hit, ...]) -> CallAgain:

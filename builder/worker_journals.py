@@ -10,9 +10,18 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from .chat.token_log import FILE_NAME as TOKEN_IDS
 from .errors import TrajsetError
 from .journal import FILE_NAME, Journal, Placed, Settings
 from .scale_worker import FOLDER
+
+
+def gather_token_ids(out: Path) -> None:
+    """Put the token ids that workers wrote down behind those of the run, and delete the workers' files."""
+    for path in sorted((out / FOLDER).glob(f"worker-*/{TOKEN_IDS}")):
+        with path.open("rb") as source, (out / TOKEN_IDS).open("ab") as run:
+            shutil.copyfileobj(source, run)
+        path.unlink()
 
 
 def adopt(journal: Journal, out: Path, settings: Settings) -> int:
@@ -27,6 +36,7 @@ def adopt(journal: Journal, out: Path, settings: Settings) -> int:
     """
     done = journal.done()
     taken = 0
+    gather_token_ids(out)
     for path in _files(out):
         rows = _readable(path, settings)
         if rows is None:
@@ -40,7 +50,8 @@ def adopt(journal: Journal, out: Path, settings: Settings) -> int:
 
 
 def discard(out: Path) -> None:
-    """Delete the workers' journals: all that they hold is in the run's own. Logs stay."""
+    """Delete the workers' journals: all that they hold is in the run's own. Token ids go there, logs stay."""
+    gather_token_ids(out)
     for path in _files(out):
         _delete(path)
     _tidy(out)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..builder.config import IndexConfig, WorldConfig
+from ..builder.config import IndexConfig, WorldConfig, config_values
+from ..builder.errors import ConfigError, Problem
 from ..builder.retrieval.elastic_build import ElasticBuilt, ElasticPlan, build_elastic
 from ..builder.retrieval.elastic_client import ElasticSpec
 from ..builder.retrieval.evaluate import hits_table, look_up, recall_table
@@ -16,7 +17,7 @@ from ..builder.retrieval.index_folder import BuiltIndex, Progress
 from ..builder.retrieval.opening import open_index, require_dense
 from ..builder.retrieval.retriever import Retriever
 from ..builder.retrieval.tantivy_index import build_index
-from ..builder.retrieval_config import RetrievalConfig
+from ..builder.retrieval_config import NOT_DENSE, RetrievalConfig
 from ..builder.source_config import QuestionFields
 from ..builder.world.files import write_world
 from ..builder.world.world import generate
@@ -31,7 +32,12 @@ def make_world(folder: Path, config: WorldConfig, console: Console) -> None:
 
 
 def make_index(corpus: str, folder: Path, config: IndexConfig, console: Console) -> None:
-    """Build the index, or say that it is there."""
+    """Build the index, or say that it is there.
+
+    Raises:
+        ConfigError: options of embeddings are given without a model.
+    """
+    _check_dense(config)
     with counting("passages") as count:
         built = _build(corpus, folder, config, count)
     manifest = built.manifest
@@ -39,6 +45,24 @@ def make_index(corpus: str, folder: Path, config: IndexConfig, console: Console)
     console.print(
         f"{folder}: {manifest.passages:,} passages of {manifest.corpus} {state} ({manifest.retriever})"
     )
+
+
+def _check_dense(config: IndexConfig) -> None:
+    given, plain = config_values(config.embeddings), config_values(NOT_DENSE)
+    options = sorted(f"--{name}" for name in given if given[name] != plain.get(name))
+    if config.embeddings.dense is None and options:
+        fix = "Name the model, such as --dense intfloat/e5-large-v2, or leave them out."
+        rule = f"must be given with {', '.join(options)}"
+        raise ConfigError(str(Problem("dense", rule, None, fix)))
+
+
+def _check_no_faiss(config: IndexConfig) -> None:
+    for name in ("faiss", "faiss_search", "storage"):
+        value = getattr(config.embeddings, name)
+        if value != getattr(NOT_DENSE, name):
+            fix = "Elasticsearch keeps vectors in its own way (int8_hnsw): leave it out, or name a folder."
+            rule = "must be left out for an index in Elasticsearch"
+            raise ConfigError(str(Problem(name, rule, value, fix)))
 
 
 def _build(corpus: str, folder: Path, config: IndexConfig, count: Progress) -> BuiltIndex:
@@ -51,7 +75,13 @@ def _build(corpus: str, folder: Path, config: IndexConfig, count: Progress) -> B
 
 
 def make_elastic_index(corpus: str, spec: str, plan: ElasticPlan, console: Console) -> None:
-    """Build an index in Elasticsearch, or say that it is there."""
+    """Build an index in Elasticsearch, or say that it is there.
+
+    Raises:
+        ConfigError: options of embeddings are given without a model, or are those of a folder.
+    """
+    _check_dense(plan.index)
+    _check_no_faiss(plan.index)
     if plan.index.embeddings.dense is not None:
         require_dense()
         from ..builder.retrieval.dense_embedder import open_embedder

@@ -37,6 +37,7 @@ def replay_dataset(data: str, config: ReplayConfig, console: Console) -> None:
     """
     if config.out is not None:
         refuse_dataset(config.out)
+    retriever = open_index(config.index, config.retrieval) if config.index else None
     ref = DatasetRef.parse(data)
     dataset, split = open_ref(ref), ref.split or RAW
     counts = ReplayCounts()
@@ -45,7 +46,9 @@ def replay_dataset(data: str, config: ReplayConfig, console: Console) -> None:
             counts.add(one)
             progress(1)
     _show_replay(counts, console)
-    again = _search_again(dataset, split, config, console)
+    again = None if retriever is None else _search_again(retriever, dataset, split, config)
+    if again is not None:
+        _show_again(again, console)
     if config.out is not None:
         _write(config.out, counts, again)
         console.print(f"The report is in {config.out}.", soft_wrap=True)
@@ -92,10 +95,7 @@ class _Again:
         return {"k": self.k, "then": self.then, "now": self.now} | self.counts.to_json()
 
 
-def _search_again(dataset: LocalDataset, split: str, config: ReplayConfig, console: Console) -> _Again | None:
-    if not config.index:
-        return None
-    retriever = open_index(config.index, config.retrieval)
+def _search_again(retriever: Retriever, dataset: LocalDataset, split: str, config: ReplayConfig) -> _Again:
     rows = (row for row in _rows(dataset, split, config) if why_not(row) is None)
     again = _Again(AgainCounts(), [], _k(dataset, config), _engines(dataset, split), _engine(retriever))
     with counting("rows searched again") as progress:
@@ -104,7 +104,6 @@ def _search_again(dataset: LocalDataset, split: str, config: ReplayConfig, conso
             if config.out is not None:
                 again.calls.extend(row.calls)
             progress(1)
-    _show_again(again, console)
     return again
 
 

@@ -38,6 +38,8 @@ def show_status(folder: Path, *, as_json: bool, every_s: float | None, console: 
         with Live(console=console, auto_refresh=False) as live:
             while _put(live, folder).state in _GOES_ON:
                 time.sleep(every_s)
+        if not console.is_terminal:  # rich prints the last look there without the end of its line
+            console.print()
 
 
 def _put(live: Live, folder: Path) -> RunStatus:

@@ -18,6 +18,7 @@ import orjson
 from pyreqwest.http import Url
 
 from ..errors import ChatServerError, ConfigError, Problem, did_you_mean, shorten
+from ..identity import without_folder
 from .model import (
     ChatRequest,
     ChatUnavailableError,
@@ -81,8 +82,8 @@ class OpenAIChat:
 
     @property
     def name(self) -> str:
-        """The model's name at the server."""
-        return self._endpoint.model
+        """The model's name at the server; of a path, as after `vllm serve FOLDER`, its last part."""
+        return without_folder(self._endpoint.model)
 
     @property
     def revision(self) -> str | None:
@@ -100,7 +101,7 @@ class OpenAIChat:
                 asking again is no use.
         """
         started = time.perf_counter()
-        completion = await self._patiently(write_request(self.name, request))
+        completion = await self._patiently(write_request(self._endpoint.model, request))
         return dataclasses.replace(completion, latency_s=time.perf_counter() - started)
 
     async def aclose(self) -> None:
@@ -162,7 +163,8 @@ class OpenAIChat:
             "Leave out what it refuses: `trajset judge` has --plain (no JSON schema) and --dialect reasoning "
             "(GPT-5 and o-series); --top-k none sends no top_k."
         )
-        problem = Problem(self._endpoint.option, f"must take what is sent ({text})", self.name, fix)
+        rule = f"must take what is sent ({text})"
+        problem = Problem(self._endpoint.option, rule, self._endpoint.model, fix)
         return ChatServerError(str(problem))
 
     async def _not_found(self, text: str) -> ChatServerError:
@@ -172,8 +174,9 @@ class OpenAIChat:
             fix = f"The server says: {text}. Check that the URL ends in its API root, mostly /v1."
             problem = Problem("base_url", "must serve /chat/completions", self._endpoint.base_url, fix)
         else:
+            model = self._endpoint.model
             rule = f"must be a model that {self._endpoint.base_url} serves ({text})"
-            problem = Problem(self._endpoint.option, rule, self.name, did_you_mean(self.name, models))
+            problem = Problem(self._endpoint.option, rule, model, did_you_mean(model, models))
         return ChatServerError(str(problem))
 
     def _unavailable(self, reason: str, advice: str) -> ChatUnavailableError:

@@ -29,7 +29,7 @@ from .dense_ann import build_approximate
 from .dense_model import Encoder, open_encoder
 from .dense_shards import DATA, LOG, ShardWriter, text_digest
 from .dense_vectors import StoredVectors
-from .index_folder import BuiltIndex, Progress, complete_index, replacing
+from .index_folder import BuiltIndex, Progress, existing_index, replacing
 from .index_manifest import DENSE, ENGINE_FOLDER, INDEX_FORMAT, MANIFEST, IndexManifest, file_sizes
 from .passage_store import FILE as PASSAGES
 from .passage_store import PassageWriter
@@ -56,14 +56,14 @@ def build_dense_index(
     Raises:
         ConfigError: the model cannot be loaded, or faiss refuses the options.
         DataError: the corpus cannot be read or breaks a rule (`corpus.read_passages`), the model gives no
-            finite numbers, or `out` holds something that is not an index.
+            finite numbers, or `out` holds something that is not an index, or one of another engine.
         HubError: the corpus or the model is on the Hub, which cannot be reached or refuses.
         StorageError: the disk is full or not writable, or another build is writing `out`.
     """
     build = _Build(source, open_source(source), config, open_encoder(config.embeddings), shard)
     with replacing(out, resumable=True) as folder:
-        if (existing := complete_index(out)) and existing.build_key == build.key:
-            return BuiltIndex(out, existing, reused=True)
+        if existing := existing_index(out, DENSE, build.key):
+            return existing
         manifest = build.run(folder.start(), out / ENGINE_FOLDER, progress)
         folder.finish()
     return BuiltIndex(out, manifest, reused=False)

@@ -127,9 +127,13 @@ def reopen_encoder(encoding: Encoding, place: str | None = None) -> Encoder:
     """The model that an index was built with; `place` is its folder where it lies elsewhere by now.
 
     Raises: what `open_encoder` raises, and
-        DataError: what lies there is another model.
+        DataError: nothing lies there, or another model.
     """
     folder = place or encoding.model
+    if not Path(folder).is_dir() and (place or Path(folder).is_absolute()):
+        rule = f"must be the folder of the index's model ({encoding.short_name}@{encoding.revision})"
+        fix = "Name the folder where it lies by now with --embedding-model."
+        raise DataError(str(Problem("embedding_model", rule, folder, fix)))
     if Path(folder).is_dir() and (found := _revision(folder, None)) != encoding.revision:
         rule = f"must be the model that the index was built with ({encoding.short_name}@{encoding.revision})"
         fix = "Name its folder with --embedding-model, or build the index anew."

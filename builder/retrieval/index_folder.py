@@ -36,6 +36,22 @@ def complete_index(out: Path) -> IndexManifest | None:
         return None
 
 
+def existing_index(out: Path, engine: str, build_key: str) -> BuiltIndex | None:
+    """The complete index in a folder, where a build would only make the same again.
+
+    Raises:
+        DataError: it is one of another engine, which a forgotten option is not to destroy.
+    """
+    manifest = complete_index(out)
+    if manifest is None:
+        return None
+    if manifest.engine != engine:
+        fix = "Choose another folder, or delete this one first."
+        rule = f"must not hold an index of another engine than {engine}"
+        raise DataError(str(Problem(str(out), rule, manifest.retriever, fix)))
+    return BuiltIndex(out, manifest, reused=True) if manifest.build_key == build_key else None
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """A folder in the making. The old one stays where it is until `finish`.

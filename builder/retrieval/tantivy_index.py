@@ -27,7 +27,7 @@ from ..identity import content_hash
 from ..retrieval_config import IndexConfig
 from ..schema import Hit, JsonObject, Passage
 from ..sources import Source, open_source
-from .index_folder import BuiltIndex, Progress, complete_index, replacing
+from .index_folder import BuiltIndex, Progress, existing_index, replacing
 from .index_manifest import BM25 as ENGINE
 from .index_manifest import ENGINE_FOLDER, INDEX_FORMAT, REBUILD, IndexManifest, file_sizes, read_manifest
 from .tantivy_engine import Analysis, any_of, create_index, from_document, to_document
@@ -46,15 +46,15 @@ def build_index(
     Raises:
         ConfigError: an unknown stemmer language.
         DataError: the corpus cannot be read or breaks a rule (`corpus.read_passages`), or `out` holds
-            something that is not an index.
+            something that is not an index, or one of another engine.
         HubError: the corpus is on the Hub, which cannot be reached or refuses.
         StorageError: the disk is full or not writable, or another build is writing `out`.
     """
     opened = open_source(source)
     build = _Build(source, opened, config, Analysis.of(config.stemmer), _build_key(opened, config))
     with replacing(out) as folder:
-        if (existing := complete_index(out)) and existing.build_key == build.key:
-            return BuiltIndex(out, existing, reused=True)
+        if existing := existing_index(out, ENGINE, build.key):
+            return existing
         manifest = build.run(folder.start(), progress)
         folder.finish()
     return BuiltIndex(out, manifest, reused=False)

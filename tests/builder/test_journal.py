@@ -95,9 +95,18 @@ def test_rows_are_committed_together_or_not_at_all(path):
 
 
 def test_a_second_run_needs_resume(path):
-    Journal.begin(path, SETTINGS, 1).close()
+    with Journal.begin(path, SETTINGS, 1) as journal:
+        journal.record([(0, row("a"))])
     with pytest.raises(ConfigError, match=r"--resume"):
         Journal.begin(path, SETTINGS, 1)
+
+
+def test_a_run_that_failed_before_its_first_rollout_may_begin_anew(path):
+    Journal.begin(path, SETTINGS, 1).close()
+    with Journal.begin(path, SETTINGS | {"seed": 1}, 2) as journal:
+        journal.record([(1, row("a"))])
+    with Journal.resume(path, SETTINGS | {"seed": 1}, 2) as journal:
+        assert (journal.progress().total, journal.progress().finished) == (2, 1)
 
 
 def test_resume_with_other_settings_names_what_differs(path):
@@ -105,6 +114,22 @@ def test_resume_with_other_settings_names_what_differs(path):
     with pytest.raises(ConfigError, match=r"seed=1 \(begun with 0\), top_k=20 \(begun with None\)") as caught:
         Journal.resume(path, SETTINGS | {"seed": 1, "top_k": 20}, 1)
     assert "temperature" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "options"),
+    [
+        ({"max_turns": 3}, "(--max-turns)"),
+        ({"retriever": "noise(drop=0.1)/x"}, "(--index, --noise, --noise-seed,"),
+        ({"prompt": "y", "top_k": 1}, "(--policy, --grammar, --force-answer, --family, --top-k)"),
+        ({"questions": "z"}, "--question-field"),
+    ],
+)
+def test_resume_with_other_settings_names_the_options_to_set_back(path, changed, options):
+    Journal.begin(path, SETTINGS, 1).close()
+    with pytest.raises(ConfigError) as caught:
+        Journal.resume(path, SETTINGS | changed, 1)
+    assert options in str(caught.value)
 
 
 def test_resume_without_a_journal_begins_one(path):

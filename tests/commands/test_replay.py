@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from chat_server import Answer, ChatServer, Json, calls, says
+from elastic_stub import Engine, serving
 from trajset.builder.amend import Amendment, amend
 from trajset.builder.dataset import LocalDataset, Tables, write_dataset
 from trajset.builder.manifest import MadeBy
@@ -121,3 +122,20 @@ def test_rescoring_brings_scores_splits_card_and_manifest_in_line(collected, lau
     assert launch("rescore", collected) == 0
     assert "nothing was written" in said(capsys)
     assert (collected / "manifest.json").read_bytes() == before
+
+
+def test_searching_again_takes_every_index_that_collecting_takes(collected, world, tmp_path, launch, capsys):
+    pytest.importorskip("elasticsearch")
+    index, corpus = tmp_path / "index", world / "corpus.jsonl"
+    with serving(Engine()) as url:
+        assert launch("index", corpus, f"es:{url}/wiki") == 0
+        assert launch("replay", collected, "--index", f"es:{url}/wiki", "--es-retries", 0) == 0
+        assert "searched again with bm25-elasticsearch@" in said(capsys)
+        assert launch("replay", collected, "--index", index, "--index", f"es:{url}/wiki") == 0
+        assert "searched again with rrf-60-100(bm25-tantivy@" in said(capsys)
+    assert launch("replay", collected, "--index", index, "--noise", "drop=1") == 0
+    assert "0.0% of the recorded passages came back" in said(capsys)
+    assert launch("replay", collected, "--index", tmp_path / "none") == 2
+    shown = capsys.readouterr()
+    assert "must be a folder with manifest.json" in shown.err
+    assert "replayed" not in shown.out

@@ -15,6 +15,17 @@ def test_search_and_recall_take_several_indexes_and_noise(world: Path, tmp_path:
     assert "nothing found" in capsys.readouterr().out
 
 
+def test_options_of_embeddings_without_a_model_are_told(world: Path, tmp_path: Path, launch, capsys):
+    options = ("--faiss", "HNSW32", "--storage", "float16")
+    for place in (tmp_path / "dense", "es:http://127.0.0.1:1/wiki"):
+        assert launch("index", world / "corpus.jsonl", place, *options) == 2
+        assert "dense: must be given with --faiss, --storage" in capsys.readouterr().err
+    assert not (tmp_path / "dense").exists()
+    place = ("es:http://127.0.0.1:1/wiki", "--dense", tmp_path / "model", "--faiss", "HNSW32")
+    assert launch("index", world / "corpus.jsonl", *place) == 2
+    assert "faiss: must be left out for an index in Elasticsearch" in capsys.readouterr().err
+
+
 def test_what_cannot_be_fused_or_spoilt_is_told(world: Path, tmp_path: Path, launch, capsys):
     assert launch("search", tmp_path / "index", "film", "--fuse", tmp_path / "index") == 2
     assert "must not be fused with itself" in capsys.readouterr().err

@@ -219,3 +219,11 @@ def test_a_request_carries_nothing_about_this_machine():
     with Listening(lambda _: says("ok")) as server:
         ask(Endpoint("teacher", server.url))
     assert not [name for name in seen if name.startswith("X-Stainless-") and name.endswith(("OS", "Arch"))]
+
+
+def test_a_path_that_names_the_model_is_sent_and_not_shown():
+    with ChatServer(lambda _: says("yes"), models=("/home/me/qwen3",)) as server:
+        endpoint = Endpoint("/home/me/qwen3", server.url)
+        assert OpenAIChat(endpoint).name == "qwen3"
+        ask(endpoint)
+        assert [sent["model"] for sent in server.requests] == ["/home/me/qwen3"]

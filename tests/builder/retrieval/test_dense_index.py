@@ -25,6 +25,7 @@ from trajset.builder.retrieval.dense_retriever import DenseRetriever
 from trajset.builder.retrieval.dense_shards import DATA, LOG
 from trajset.builder.retrieval.index_manifest import MANIFEST
 from trajset.builder.retrieval.opening import open_index
+from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.retrieval_config import DenseConfig
 from trajset.builder.schema import Passage
 
@@ -247,6 +248,8 @@ def test_the_name_pins_the_model_and_not_its_place(
     with pytest.raises(DataError, match="must be the model that the index was built with"):
         DenseRetriever.open(built.path)
     assert DenseRetriever.open(built.path, model).name == name
+    with pytest.raises(DataError, match="embedding_model: must be the folder of the index's model"):
+        DenseRetriever.open(built.path, "/no/such/model")
     changed = build_dense_index(corpus, tmp_path / "other", config_of(str(moved)), shard=64)
     assert changed.manifest.retriever != name
 
@@ -282,6 +285,18 @@ def test_damage_is_told(index: Path, tmp_path: Path) -> None:
     data.write_bytes(data.read_bytes()[:-4])
     with pytest.raises(DataError, match=r"must hold engine/embeddings\.bin"):
         open_index([copy])
+
+
+def test_an_index_of_another_engine_is_left_alone(
+    index: Path, model: str, corpus: str, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(index, tmp_path / "index"))
+    with pytest.raises(DataError, match="must not hold an index of another engine than tantivy"):
+        build_index(corpus, copy, IndexConfig())
+    assert open_index([copy]).name.startswith("dense-")
+    plain = build_index(corpus, tmp_path / "plain", IndexConfig()).path
+    with pytest.raises(DataError, match="must not hold an index of another engine than faiss"):
+        build_dense_index(corpus, plain, config_of(model))
 
 
 def test_a_folder_that_is_no_index_is_left_alone(model: str, corpus: str, tmp_path: Path) -> None:
