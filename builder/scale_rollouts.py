@@ -147,6 +147,8 @@ def _with_absolute_paths(config: Any) -> Any:
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
+        if field.name == "vllm_python" and len(value.parts) == 1:
+            continue  # a program's name, looked up on each node
         if isinstance(value, Path):
             changes[field.name] = value.expanduser().absolute()
         elif dataclasses.is_dataclass(value):

@@ -30,7 +30,8 @@ from .identity import content_hash, derived_seed
 from .prompts import NOTHING_HELPFUL, read_text
 from .schema import Hit, Message, Summary
 
-_THINKING = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
+_THINKING = re.compile(r"\A(?:\s*<think>.*?(?:</think>|\Z)|.*</think>)", re.DOTALL)
+"""Thinking at the start of a reply; where the chat template opened it, it ends without having begun."""
 _NOTHING = re.compile(r"\W*nothing helpful(?: was found)?\W*", re.IGNORECASE)
 
 

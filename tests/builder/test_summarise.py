@@ -117,8 +117,10 @@ def test_question_query_and_passages_are_handed_over_as_data():
     ]
 
 
-def test_the_reply_is_the_summary_without_its_thinking():
-    reply = Completion(Message("assistant", "<think>Hm.</think>\nAnn Oslo directed it.\n"), "stop", 90, 12)
+@pytest.mark.parametrize("opening", ["<think>", ""])  # some chat templates open it themselves
+def test_the_reply_is_the_summary_without_its_thinking(opening):
+    text = f"{opening}Hm.</think>\nAnn Oslo directed it.\n"
+    reply = Completion(Message("assistant", text), "stop", 90, 12)
     assert condensed(reply) == Summary("Ann Oslo directed it.", 90, 12)
 
 
