@@ -147,10 +147,9 @@ def _with_absolute_paths(config: Any) -> Any:
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if field.name == "vllm_python" and len(value.parts) == 1:
-            continue  # a program's name, looked up on each node
         if isinstance(value, Path):
-            changes[field.name] = value.expanduser().absolute()
+            is_command = field.name == "vllm_python" and len(value.parts) == 1  # looked up on each node
+            changes[field.name] = value if is_command else value.expanduser().absolute()
         elif dataclasses.is_dataclass(value):
             changes[field.name] = _with_absolute_paths(value)
     return dataclasses.replace(config, **changes)

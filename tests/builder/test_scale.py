@@ -29,6 +29,7 @@ from trajset.builder.scale import Pool, team_of
 from trajset.builder.scale_rollouts import RolloutOpener, everywhere
 from trajset.builder.scale_worker import Kit, Opener, Place, Refusal
 from trajset.builder.schema import JsonObject
+from trajset.builder.vllm_config import VllmConfig
 from trajset.builder.world.files import write_world
 from trajset.builder.world.world import generate
 
@@ -210,6 +211,8 @@ def test_places_mean_the_same_where_a_worker_starts(config, tmp_path, monkeypatc
     assert sent.retrieval.embedding_model == str(tmp_path / "e5")
     assert sent.retrieval.search_cache == tmp_path / "home" / "cache"
     assert everywhere(config).retrieval == config.retrieval
+    for python, there in {"python3": Path("python3"), "env/bin/python": tmp_path / "env/bin/python"}.items():
+        assert everywhere(replace(config, vllm=VllmConfig(Path(python)))).vllm.vllm_python == there
 
 
 def do_all(
