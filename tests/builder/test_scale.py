@@ -139,11 +139,13 @@ def test_a_local_run_goes_on_with_another_number_of_workers(config, tmp_path, cl
         patch.delenv("RAY_ADDRESS")
         whole = rows_of(asked, out=tmp_path / "whole")
 
-        def interrupt(tally: Tally) -> None:
-            if tally.made == 20:
-                signal.raise_signal(signal.SIGINT)
+        once = [signal.SIGINT]
 
-        assert not run_collect(asked, interrupt).complete
+        def interrupt(tally: Tally) -> None:
+            if tally.made >= 20 and once:
+                signal.raise_signal(once.pop())
+
+        assert not run_collect(replace(asked, concurrency=4), interrupt).complete
     tallies: list[Tally] = []
     done = run_collect(replace(asked, scale=replace(THREE, ray_workers=2)), tallies.append)
     assert [content(row) for row in done.rows()] == whole
