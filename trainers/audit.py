@@ -95,8 +95,8 @@ class RenderAudit:
         if not self.rows:
             raise DataError(str(Problem("rows", "must hold at least one row", 0, "Choose another split.")))
         for reason, ids in self.refused.items():
-            fix = "Leave them out with a recipe, or collect them anew."
-            raise _named(f"must keep their grammar ({reason})", ids, fix)
+            fix = "Leave them out with a recipe; where the template refuses them, try --grammar tags."
+            raise _named(f"must keep to the grammar and the template ({reason})", ids, fix)
         for kind, ids in self.missing.items():
             fix = "Use --grammar tags, or another chat template."
             raise _named(f"must have every {kind} in the loss after rendering", ids, fix)

@@ -90,11 +90,12 @@ def _grammars(tokenizer: ChatTokenizer, choice: GrammarChoice) -> list[Grammar]:
 def _ways(
     tokenizer: ChatTokenizer, grammars: Sequence[Grammar], reasoning: ReasoningChoice
 ) -> Iterator[tuple[Target, bool]]:
-    """Each way, and whether the probe has a user message in its middle: for all with it, then without."""
+    """Each way, and whether the probe has a user message before its last turn: in each grammar first with it,
+    as some templates forget reasoning there or refuse it, then without."""
     forms: tuple[ReasoningForm, ...] = ("native", "text") if reasoning == "keep" else ("dropped",)
     twin = _training_twin(tokenizer)
-    for reminded in (True, False):
-        for grammar in grammars:
+    for grammar in grammars:
+        for reminded in (True, False):
             for form in forms:
                 yield Target(tokenizer, grammar, form), reminded
                 if twin is not None:

@@ -22,7 +22,7 @@ from trajset.builder.schema import Conversation, Grammar, Message, Outcome, Row,
 from trajset.trainers.chat_tokenizer import ChatTokenizer, chat_tokenizer
 from trajset.trainers.render import Rendered
 
-HERE = Path(__file__).resolve().parents[1] / "chat_templates"
+HERE = Path(__file__).resolve().parent / "chat_templates"
 
 CHATML = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 LLAMA = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>")
@@ -123,3 +123,9 @@ def four_turns(
 def loss_text(rendered: Rendered, tokenizer: ChatTokenizer) -> str:
     """What the tokens with loss say, decoded from the labels alone."""
     return tokenizer.inner.decode([label for label in rendered.labels if label != -100])
+
+
+def chat_tokenizer_of(text: str, special: tuple[str, ...], joined: tuple[str, ...] = ()) -> ChatTokenizer:
+    """A tokenizer of no family with a template of one's own; `joined` are texts that it takes as one token."""
+    inner = fast_tokenizer(special, joined, eos_token=special[0], chat_template=text)
+    return chat_tokenizer(inner, "own", None)
