@@ -126,6 +126,25 @@ def loss_text(rendered: Rendered, tokenizer: ChatTokenizer) -> str:
 
 
 def chat_tokenizer_of(text: str, special: tuple[str, ...], joined: tuple[str, ...] = ()) -> ChatTokenizer:
-    """A tokenizer of no family with a template of one's own; `joined` are texts that it takes as one token."""
+    """A tokenizer of no family with a template of one's own; `joined`: texts that are one token."""
     inner = fast_tokenizer(special, joined, eos_token=special[0], chat_template=text)
     return chat_tokenizer(inner, "own", None)
+
+
+def spaced_tokenizer(name: str):
+    """A BPE over characters with `▁` for spaces and bytes for the unknown, as sentencepiece makes."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    _, special, first, end = TEMPLATES[name]
+    byte_tokens = [f"<0x{code:02X}>" for code in range(256)]
+    bpe = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    bpe.normalizer = normalizers.Replace(" ", "▁")
+    bpe.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    texts = [load_prompt("adaptive", "tools").text, *THOUGHTS, "<think>\n\n</think>{}[]\"'"]
+    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=["<unk>", *byte_tokens], show_progress=False)
+    bpe.train_from_iterator(texts, trainer)
+    bpe.add_special_tokens(list(special))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token=first, eos_token=end, chat_template=template(name)
+    )

@@ -11,7 +11,7 @@ from family_tokenizers import OBSERVATIONS, family_tokenizer, four_turns
 from trajset.builder.errors import DataError
 from trajset.builder.schema import Message, Row
 from trajset.trainers.audit import RenderAudit
-from trajset.trainers.render import Limits, Refused, Renderer
+from trajset.trainers.render import NO_LIMITS, Limits, Refused, Renderer
 from trajset.trainers.target import choose_target
 
 LONG = " ".join(f"word{number}" for number in range(3000))
@@ -21,7 +21,7 @@ def named(row: Row, row_id: str) -> Row:
     return dataclasses.replace(row, identity=dataclasses.replace(row.identity, id=row_id))
 
 
-def audit(rows: list[Row], limits: Limits = Limits(), name: str = "qwen3") -> RenderAudit:
+def audit(rows: list[Row], limits: Limits = NO_LIMITS, name: str = "qwen3") -> RenderAudit:
     counts = RenderAudit(limits)
     for one in Renderer(choose_target(family_tokenizer(name)), limits).rows(rows):
         counts.add(one)

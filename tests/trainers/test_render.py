@@ -16,10 +16,11 @@ from family_tokenizers import (
     family_tokenizer,
     four_turns,
     loss_text,
+    spaced_tokenizer,
 )
 from trajset.builder.chat.fitting import template_record
 from trajset.builder.schema import Message, Outcome, Row, StopReason
-from trajset.trainers.render import Limits, Refused, Rendered, Renderer
+from trajset.trainers.render import NO_LIMITS, Limits, Refused, Rendered, Renderer
 from trajset.trainers.spoken import spoken
 from trajset.trainers.target import choose_target
 
@@ -35,7 +36,7 @@ BEFORE = {"mistral": " ", "gptoss": "<|channel|>final<|message|>"}
 NATIVE = ("qwen3", "qwen3_instruct_2507", "qwen2_5")
 
 
-def render(row: Row, name: str, limits: Limits = Limits()) -> Rendered:
+def render(row: Row, name: str, limits: Limits = NO_LIMITS) -> Rendered:
     found = Renderer(choose_target(family_tokenizer(name)), limits).render(row)
     assert isinstance(found, Rendered), found
     return found
@@ -71,9 +72,7 @@ def learnt_turns(rendered: Rendered, name: str) -> list[str]:
 def test_the_loss_text_is_reasoning_calls_answer_and_ends_of_turn(name, grammar):
     rendered = render(four_turns(grammar), name)
     ends = [END[name]] * 3 if name != "gptoss" else ["<|end|>", "<|end|>", "<|return|>"]
-    wanted = [
-        BEFORE.get(name, "") + turn + end for turn, end in zip(expected_turns(name), ends, strict=True)
-    ]
+    wanted = [BEFORE.get(name, "") + turn + end for turn, end in zip(expected_turns(name), ends, strict=True)]
     assert learnt_turns(rendered, name) == wanted
     assert rendered.missing == ()
     assert rendered.forged == ()
@@ -107,7 +106,6 @@ def test_everything_read_is_there_and_masked(name):
     pairs = zip(rendered.input_ids, rendered.labels, strict=True)
     masked = inner.decode([token for token, label in pairs if label == -100])
     for piece in ("Where was the director born?", *OBSERVATIONS):
-
         assert masked.count(piece) == 1
 
 
@@ -266,3 +264,46 @@ def test_where_tokens_join_the_header_and_the_turn_they_are_parted():
     rendered = Renderer(choose_target(tokenizer)).render(four_turns("tags"))
     assert isinstance(rendered, Rendered)
     assert loss_text(rendered, tokenizer).startswith(f"<think>\n{THOUGHTS[0]}\n</think>")
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen3", "qwen3_instruct_2507", "qwen2_5", "llama3", "phi3", "phi3_5", "gemma", "gemma3"]
+)
+def test_the_masks_of_trl_differ_in_nothing_that_a_model_writes(name):
+    """trl's training templates mark what is learnt, the line break before and after a turn included, and
+    Phi's `<|endoftext|>`."""
+    import trl.chat_template_utils as known
+
+    target = choose_target(family_tokenizer(name))
+    said = spoken(four_turns(), target)
+    inner = target.tokenizer.inner
+    found = inner.apply_chat_template(
+        [template_record(message) for message in said.messages],
+        tools=list(said.tools) or None,
+        chat_template=getattr(known, f"{name}_training_chat_template"),
+        return_assistant_tokens_mask=True,
+        return_dict=True,
+    )
+    rendered = render(four_turns(), name)
+    assert tuple(found["input_ids"]) == rendered.input_ids
+    differing = {
+        (inner.decode([token]), theirs)
+        for token, theirs, label in zip(
+            rendered.input_ids, found["assistant_masks"], rendered.labels, strict=True
+        )
+        if (label != -100) != bool(theirs)
+    }
+    assert differing <= {("\n", 1), ("<|endoftext|>", 1)}
+
+
+def test_a_tokenizer_of_words_with_marked_spaces():
+    """As those of Gemma and Mistral: offsets and text come from a normalizer that replaces spaces."""
+    inner = spaced_tokenizer("mistral")
+    tokenizer = dataclasses.replace(family_tokenizer("mistral"), inner=inner)
+    rendered = Renderer(choose_target(tokenizer)).render(four_turns())
+    assert isinstance(rendered, Rendered)
+    assert rendered.missing == ()
+    text = loss_text(rendered, tokenizer)
+    assert text.count("</s>") == 3
+    assert "Vesna is a film" not in text
+    assert all(turn.strip() in text for turn in expected_turns("mistral"))

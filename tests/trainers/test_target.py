@@ -18,10 +18,10 @@ KEEPING = {  # grammar, reasoning, template
     (name for name in TEMPLATES if not name.startswith("qwen")),
     ("tags", "text", "own"),
 )
-DROPPING = {
-    name: ("tools", "dropped", "own")
-    for name in ("qwen3", "qwen3_instruct_2507", "qwen2_5", "llama3_1", "llama3_2", "mistral", "gptoss")
-}
+DROPPING = dict.fromkeys(
+    ("qwen3", "qwen3_instruct_2507", "qwen2_5", "llama3_1", "llama3_2", "mistral", "gptoss"),
+    ("tools", "dropped", "own"),
+)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
