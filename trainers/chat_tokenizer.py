@@ -74,7 +74,7 @@ class ChatTokenizer:
     def tokens(self, text: str) -> Tokens:
         """The text as tokens, with no special tokens but those that stand in it."""
         found = self.inner(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        return Tokens(tuple(found["input_ids"]), tuple(map(tuple, found["offset_mapping"])))
+        return Tokens(tuple(found["input_ids"]), tuple(map(_covering, found["offset_mapping"])))
 
 
 def open_tokenizer(model: str, revision: str | None = None, family: str = "auto") -> ChatTokenizer:
@@ -115,6 +115,12 @@ def chat_tokenizer(inner: Any, model: str, family: Family | None) -> ChatTokeniz
         )
         raise ConfigError(str(Problem("model", "must have a chat template", model, fix)))
     return ChatTokenizer(inner, template, _control_tokens(inner), family)
+
+
+def _covering(offset: Offset) -> Offset:
+    """Some tokenizers leave leading spaces out of a token's characters: one of spaces alone then has none."""
+    start, stop = offset
+    return offset if start < stop or not start else (start - 1, stop)
 
 
 def _control_tokens(inner: Any) -> dict[int, str]:

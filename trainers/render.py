@@ -174,6 +174,6 @@ def _forged(
     kinds: set[SegmentKind] = set()
     for segment in segments:
         inside = tokens.ids[segment.start : segment.stop]
-        if segment.kind not in ours and any(token in control for token in inside):
+        if segment.kind not in ours and not control.keys().isdisjoint(inside):
             kinds.add(segment.kind)
     return tuple(sorted(kinds))

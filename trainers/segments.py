@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -113,7 +113,7 @@ def aligned(text: str, spans: Sequence[Span], tokenizer: ChatTokenizer) -> Token
     sides = pairwise(spans)
     edges = [right.start for left, right in sides if (left.kind in WRITTEN) != (right.kind in WRITTEN)]
     whole = tokenizer.tokens(text)
-    if not any(_straddles(offset, edges, text) for offset in whole.offsets):
+    if not _straddling(whole, edges, text):
         return whole
     ids: list[int] = []
     offsets: list[tuple[int, int]] = []
@@ -127,23 +127,19 @@ def aligned(text: str, spans: Sequence[Span], tokenizer: ChatTokenizer) -> Token
     return Tokens(tuple(ids), tuple(offsets))
 
 
-def _straddles(offset: tuple[int, int], edges: Sequence[int], text: str) -> bool:
-    """Whether a token holds more than white space beyond the edge that it crosses."""
-    start, stop = offset
-    index = bisect_right(edges, start)
-    return index < len(edges) and edges[index] < stop and bool(text[edges[index] : stop].strip())
+def _straddling(tokens: Tokens, edges: Sequence[int], text: str) -> bool:
+    """Whether a token holds more than white space beyond an edge that it crosses."""
+    starts = [start for start, _ in tokens.offsets]
+    for edge in edges:
+        before = bisect_left(starts, edge) - 1
+        if before >= 0 and text[edge : tokens.offsets[before][1]].strip():
+            return True
+    return False
 
 
 def segments_of(tokens: Tokens, spans: Sequence[Span]) -> tuple[Segment, ...]:
     """The tokens by the span that their first character is in, neighbours of one span together."""
-    starts = [span.start for span in spans]
-    segments: list[Segment] = []
-    owner = -1
-    for place, (start, _) in enumerate(tokens.offsets):
-        mine = max(0, bisect_right(starts, start) - 1)
-        if mine != owner or not segments:
-            segments.append(Segment(place, place + 1, spans[mine].kind))
-            owner = mine
-        else:
-            segments[-1] = Segment(segments[-1].start, place + 1, spans[mine].kind)
-    return tuple(segments)
+    starts = [start for start, _ in tokens.offsets]
+    firsts = [0, *(bisect_left(starts, span.start) for span in spans[1:]), len(starts)]
+    pairs = zip(pairwise(firsts), spans, strict=True)
+    return tuple(Segment(first, last, span.kind) for (first, last), span in pairs if first < last)
