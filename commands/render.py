@@ -35,7 +35,7 @@ def render_dataset(data: str, config: RenderConfig, console: Console) -> None:
     Raises:
         ConfigError: no such model or family, no usable template, or options that do not go together.
         DataError: no such dataset, split or row; the audit refuses the rows (after everything is shown).
-        MissingExtraError: transformers is not installed.
+        MissingExtraError: transformers or trl is not installed.
     """
     if config.observation_tokens is not None and config.max_length is None:
         rule = "must be given with max_length, as only rows longer than that are shortened"

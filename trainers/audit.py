@@ -108,7 +108,7 @@ class RenderAudit:
             raise DataError(str(Problem("rows", rule, self.limits.max_length, fix)))
 
     def _check_cut(self) -> None:
-        ids = sorted({row_id for kind in _LOST for row_id in self.cut.get(kind, ())})
+        ids = list(dict.fromkeys(row_id for kind in _LOST for row_id in self.cut.get(kind, ())))
         if ids:
             longest = max(self.lengths)
             fix = (

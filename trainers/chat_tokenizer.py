@@ -81,10 +81,10 @@ def open_tokenizer(model: str, revision: str | None = None, family: str = "auto"
     """The tokenizer of a model folder or of a model at the Hub.
 
     Raises:
-        MissingExtraError: transformers is not installed.
+        MissingExtraError: transformers or trl is not installed.
         ConfigError: it cannot be loaded, is not a fast one, or has no chat template; or no such family.
     """
-    if importlib.util.find_spec("transformers") is None:
+    if any(importlib.util.find_spec(name) is None for name in ("transformers", "trl")):
         raise MissingExtraError(EXTRA, f"reading the tokenizer of {model}")
     from transformers import AutoTokenizer
 

@@ -7,7 +7,6 @@ model's own template before trl's training template for it (which keeps reasonin
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -141,8 +140,6 @@ def _probe(grammar: Grammar, *, reminded: bool) -> list[Message]:
 def _training_twin(tokenizer: ChatTokenizer) -> ChatTokenizer | None:
     """With trl's training template, where the model's own is Qwen3's to the byte; that of the other families
     renders nothing more than theirs."""
-    if importlib.util.find_spec("trl") is None:
-        return None
     from trl.chat_template_utils import qwen3_chat_template, qwen3_training_chat_template
 
     if tokenizer.template != qwen3_chat_template:

@@ -1,12 +1,14 @@
 """How the way of rendering is chosen, and what is said where there is none."""
 
+import sys
+
 import pytest
 
 pytest.importorskip("trl", reason="needs the extra [train]")
 pytest.importorskip("transformers")
 
 from family_tokenizers import TEMPLATES, chat_tokenizer_of, family_tokenizer, fast_tokenizer
-from trajset.builder.errors import ConfigError
+from trajset.builder.errors import ConfigError, MissingExtraError
 from trajset.trainers.chat_tokenizer import chat_tokenizer, open_tokenizer
 from trajset.trainers.target import choose_target
 
@@ -76,3 +78,10 @@ def test_opening_a_folder(tmp_path):
     assert opened.template == family_tokenizer("qwen3").template
     with pytest.raises(ConfigError, match="model: must be a model whose tokenizer"):
         open_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize("absent", ["transformers", "trl"])
+def test_what_is_not_installed_is_said_with_its_install_line(absent, monkeypatch):
+    monkeypatch.setitem(sys.modules, absent, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'trajset\[train\]'"):
+        open_tokenizer("any/model")
