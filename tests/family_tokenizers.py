@@ -131,7 +131,7 @@ def chat_tokenizer_of(text: str, special: tuple[str, ...], joined: tuple[str, ..
     return chat_tokenizer(inner, "own", None)
 
 
-def spaced_tokenizer(name: str):
+def spaced_tokenizer(name: str, *, prepended: bool = False):
     """A BPE over characters with `▁` for spaces and bytes for the unknown, as sentencepiece makes."""
     from tokenizers import Tokenizer, decoders, models, normalizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -139,7 +139,8 @@ def spaced_tokenizer(name: str):
     _, special, first, end = TEMPLATES[name]
     byte_tokens = [f"<0x{code:02X}>" for code in range(256)]
     bpe = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
-    bpe.normalizer = normalizers.Replace(" ", "▁")
+    spaces = normalizers.Replace(" ", "▁")
+    bpe.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), spaces]) if prepended else spaces
     bpe.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     texts = [load_prompt("adaptive", "tools").text, *THOUGHTS, "<think>\n\n</think>{}[]\"'"]
     trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=["<unk>", *byte_tokens], show_progress=False)

@@ -20,6 +20,7 @@ from family_tokenizers import (
 )
 from trajset.builder.chat.fitting import template_record
 from trajset.builder.schema import Message, Outcome, Row, StopReason
+from trajset.trainers.chat_tokenizer import chat_tokenizer
 from trajset.trainers.render import NO_LIMITS, Limits, Refused, Rendered, Renderer
 from trajset.trainers.spoken import spoken
 from trajset.trainers.target import choose_target
@@ -296,14 +297,17 @@ def test_the_masks_of_trl_differ_in_nothing_that_a_model_writes(name):
     assert differing <= {("\n", 1), ("<|endoftext|>", 1)}
 
 
-def test_a_tokenizer_of_words_with_marked_spaces():
-    """As those of Gemma and Mistral: offsets and text come from a normalizer that replaces spaces."""
-    inner = spaced_tokenizer("mistral")
-    tokenizer = dataclasses.replace(family_tokenizer("mistral"), inner=inner)
+@pytest.mark.parametrize("prepended", [False, True])
+@pytest.mark.parametrize("name", ["mistral", "mistral_v0.2", "gemma"])
+def test_a_tokenizer_of_words_with_marked_spaces(name, prepended):
+    """As those of Gemma and Mistral: a normalizer replaces spaces, and may put one before every stretch."""
+    tokenizer = chat_tokenizer(
+        spaced_tokenizer(name, prepended=prepended), name, family_tokenizer(name).family
+    )
     rendered = Renderer(choose_target(tokenizer)).render(four_turns())
     assert isinstance(rendered, Rendered)
     assert rendered.missing == ()
     text = loss_text(rendered, tokenizer)
-    assert text.count("</s>") == 3
+    assert text.count(END[name]) == 3
     assert "Vesna is a film" not in text
-    assert all(turn.strip() in text for turn in expected_turns("mistral"))
+    assert all(turn.strip() in text for turn in expected_turns(name))
