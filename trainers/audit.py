@@ -21,8 +21,8 @@ class RenderAudit:
     """Counts over the rows of a split, and the ids of the rows in which something is amiss.
 
     `kinds`: tokens of each segment kind. `refused`: rows that break the grammar or the template, by reason.
-    `missing`: rows whose reasoning, call or answer is not in the loss, by kind. `cut`: rows of which a
-    segment lies beyond `max_length`, by kind. `forged`: rows with a control token in a message, by kind.
+    `missing`: rows whose reasoning, text, call or answer is not in the loss, by kind. `cut`: rows of which
+    a segment lies beyond `max_length`, by kind. `forged`: rows with a control token in a message, by kind.
     """
 
     limits: Limits = NO_LIMITS

@@ -156,7 +156,12 @@ def _loss_text(text: str, tokens: Tokens, segments: Sequence[Segment]) -> str:
 
 def _missing(expected: Expected, learnt: str) -> Iterator[str]:
     """Kinds of which not everything occurs in the loss, in order."""
-    wanted = {"reasoning": expected.reasoning, "call": expected.calls, "answer": expected.answers}
+    wanted = {
+        "reasoning": expected.reasoning,
+        "text": expected.texts,
+        "call": expected.calls,
+        "answer": expected.answers,
+    }
     for kind, values in wanted.items():
         at = 0
         for value in values:

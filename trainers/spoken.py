@@ -38,10 +38,11 @@ class GrammarError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the model wrote, read from the row itself, in order: `reasoning`, the arguments of its calls that
-    are text (queries), its answers."""
+    """What the model wrote, read from the row itself, in order: `reasoning`, `texts` beside calls and answer,
+    the arguments of its calls that are text (queries), its answers."""
 
     reasoning: tuple[str, ...]
+    texts: tuple[str, ...]
     calls: tuple[str, ...]
     answers: tuple[str, ...]
 
@@ -79,6 +80,7 @@ def _expected(turns: Sequence[Turn], target: Target) -> Expected:
     kept = target.reasoning != "dropped"
     return Expected(
         tuple(turn.reasoning.strip() for turn in turns if turn.reasoning and kept),
+        tuple(turn.text for turn in turns if turn.text),
         tuple(value for turn in turns for call in turn.calls for value in _texts(call)),
         tuple(turn.answer for turn in turns if turn.answer),
     )

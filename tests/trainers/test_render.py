@@ -311,3 +311,16 @@ def test_a_tokenizer_of_words_with_marked_spaces(name, prepended):
     assert text.count(END[name]) == 3
     assert "Vesna is a film" not in text
     assert all(turn.strip() in text for turn in expected_turns(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [("llama3_1", ("text",)), ("mistral", ("text",)), ("qwen2_5", ())]
+)
+def test_text_beside_a_native_call_that_the_template_drops_is_missed(name, missing):
+    row = four_turns()
+    said = dataclasses.replace(row.conversation.messages[2], content="Let me look.")
+    row = changed(row, said, 2)
+    dropping = Renderer(choose_target(family_tokenizer(name), reasoning="drop")).render(row)
+    assert isinstance(dropping, Rendered)
+    assert dropping.missing == missing
+    assert "Let me look." in loss_text(render(row, name), family_tokenizer(name))
