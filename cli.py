@@ -23,6 +23,7 @@ from .builder.source_config import ElasticBuildConfig, ElasticConfig, QuestionFi
 from .commands.boundary import guarded, options_from, plain_warning, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
+from .commands.render_config import RenderConfig
 from .commands.replay_config import ReplayConfig
 from .commands.sql_config import SqlConfig
 from .filters.ablate_config import AblateConfig
@@ -321,6 +322,18 @@ def card(data: DataFolder, *, about: Path | None = None) -> None:
     from .commands.versions import make_card
 
     make_card(data, about, console)
+
+
+@app.command
+def render(data: DataOrSplit, *, config: RenderConfig) -> None:
+    """Show rows as a model's training would see them, the tokens with loss in colour, and audit the split.
+
+    The audit says whether calls, reasoning and answers are all in the loss and what `--max-length` would cut
+    off. Exit code 2 where something would be lost.
+    """
+    from .commands.render import render_dataset
+
+    render_dataset(data, config, console)
 
 
 @app.command
