@@ -73,17 +73,19 @@ def quickstart(*, config: QuickstartConfig = QuickstartConfig()) -> None:
 
 
 @app.command
-def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
+def world(folder: Path, *, plain: bool = False, config: WorldConfig = WorldConfig()) -> None:
     """Generate the demo world: an encyclopedia of invented facts and multi-hop questions over it.
 
     Parameters
     ----------
     folder
         Where `corpus.jsonl`, `questions.jsonl` and `world.json` are written.
+    plain
+        One bare fact a passage, and a simulated teacher of few words: what a micro student learns in minutes.
     """
     from .commands.make import make_world
 
-    make_world(folder, config, console)
+    make_world(folder, config, "plain" if plain else "varied", console)
 
 
 @app.command

@@ -60,6 +60,28 @@ def render_page(atlas: Atlas, index: int) -> Page:
     return _Writer(atlas, atlas.entities[index]).page()
 
 
+def plain_page(atlas: Atlas, index: int) -> Page:
+    """The page of an entity in plain style: every fact is a passage of its own, without filler or decoys."""
+    entity = atlas.entities[index]
+    facts: dict[str, Fact] = {}
+    for number, (name, value) in enumerate(atlas.links[index].items()):
+        wording, target = (
+            (value, None)
+            if isinstance(value, str)
+            else (atlas.entities[value].name, atlas.entities[value].title)
+        )
+        text = plain_fact(relations()[name], entity.name, wording)
+        facts[name] = Fact(entity.title, name, wording, f"{index:06d}-{number}", text, target)
+    passages = tuple(Passage(fact.passage_id, fact.subject, fact.sentence) for fact in facts.values())
+    return Page(passages, facts, {})
+
+
+def plain_fact(relation: Relation, subject: str, value: str) -> str:
+    """A fact as a bare sentence."""
+    name = called(relation.kind, subject)
+    return sentence(f"{relation.plain}.", {"s": name, "p": possessive(name), "v": value})
+
+
 def called(kind: Kind, name: str) -> str:
     """A name as it stands in a sentence: rivers take the article."""
     return f"the {name}" if kind == "river" else name

@@ -17,6 +17,9 @@ Kind = Literal["country", "town", "river", "person", "university", "company", "b
 Target = Kind | Literal["date", "year", "length"]
 Rule = Literal["bridge", "earlier", "later", "more", "same"]
 """How a question's answer follows from its facts: the last value of a chain, or a comparison of two."""
+Style = Literal["varied", "plain"]
+"""How passages and the simulated teacher speak. `plain`: a passage is one bare fact, a search asks for it in
+its own words, an answer repeats it; so short and regular that a micro student learns it in minutes."""
 
 
 @dataclass(frozen=True, slots=True)
