@@ -1,8 +1,8 @@
 """Micro students: a from-scratch Qwen3 of under a million parameters, with a tokenizer of the demo world.
 
-The folder that `make_student` writes is an ordinary one: transformers, TRL and vLLM load it. Its chat template
-has the roles of every other, in a few tokens; the shipped system prompts and the frame of a search are one
-token each, so that a row of the demo world is short. Needs the extra `[train]`.
+`make_student` writes an ordinary folder: transformers, TRL and vLLM load it. Its chat template has the usual
+roles, each in one token; the shipped system prompts and the frame of a search are a token each too, so that a
+row of the demo world is short: about 110 tokens in plain style. Needs the extra `[train]`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..builder.errors import ConfigError, MissingExtraError, Problem
 from ..builder.prompts import POLICIES, load_prompt
-from ..builder.world.pages import called, possessive
-from ..builder.world.wording import relations
 from ..builder.world.world import World
 
 if TYPE_CHECKING:
@@ -96,28 +94,20 @@ def make_student(folder: Path, texts: Iterable[str], shape: Shape | None = None,
 
 
 def world_texts(world: World, entities: int = _ENTITIES_READ) -> Iterator[str]:
-    """What a tokenizer has to spell: passages spread over the world, its questions, its facts in plain words."""
+    """What a tokenizer has to spell: pages spread over the world, and questions."""
     step = max(1, len(world.atlas.entities) // entities)
     for entity in world.atlas.entities[::step]:
-        page = world.page(entity.index)
-        yield from (f"{passage.title}\n{passage.text}" for passage in page.passages)
-        for fact in page.facts.values():
-            name = called(entity.kind, entity.name)
-            plain = relations()[fact.relation].plain
-            yield f"{plain.format(s=name, p=possessive(name), v=fact.value)}."
+        yield from (f"{passage.title}\n{passage.text}" for passage in world.page(entity.index).passages)
     yield from (question.question for question in islice(world.questions, 2 * entities))
 
 
 def micro_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE with the template's tokens, of that many tokens in all.
 
-    Spaces are tokens of their own: a name is spelt alike wherever it stands, which is what makes it easy to
-    copy.
-
     Raises:
         ConfigError: the vocabulary is too small for the bytes and the tokens of the template.
     """
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     special, plain = (END, PAD, *ROLES), (*MARKUP, CALL_HEAD, CALL_TAIL, *_prompts())
@@ -127,15 +117,7 @@ def micro_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         fix = "Leave it at its default."
         raise ConfigError(str(Problem("vocabulary", f"must be at least {least}", vocabulary, fix)))
     bpe = Tokenizer(models.BPE())
-    import os
-
-    if os.environ.get("PLAIN"):
-        bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    else:
-        words = pre_tokenizers.Split(Regex(r" |\p{L}+|\p{N}|[^ \p{L}\p{N}]"), "isolated")
-        bpe.pre_tokenizer = pre_tokenizers.Sequence(
-            [words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
-        )
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=room, initial_alphabet=alphabet, show_progress=False)

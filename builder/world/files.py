@@ -30,12 +30,9 @@ def write_world(world: World, out: Path) -> str:
         (out / SETTINGS).unlink(missing_ok=True)
         hashes = [_write(out / CORPUS, _corpus(world)), _write(out / QUESTIONS, _questions(world))]
         digest = content_hash([world.config, *hashes])
-        settings = {
-            "settings": dataclasses.asdict(world.config),
-            **_said(world.style),
-            "content_hash": digest,
-        }
-        (out / SETTINGS).write_bytes(orjson.dumps(settings, option=orjson.OPT_INDENT_2))
+        settings = {"settings": dataclasses.asdict(world.config), **_said(world.style)}
+        record = settings | {"content_hash": digest}
+        (out / SETTINGS).write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
     except OSError as error:
         raise StorageError(
             f"{out}: cannot be written ({error.strerror}). Free space or name another folder."

@@ -15,7 +15,7 @@ from ..schema import Passage
 from .atlas import Atlas, Value
 from .entities import Entity
 from .mistakes import mistaken_value
-from .wording import Kind, Relation, kinds, relations, sentence, slots, with_article
+from .wording import Kind, Relation, kinds, relations, relations_in, sentence, slots, with_article
 
 _ALONE_SHARE = 0.7
 _NEAR_SHARE = 0.4
@@ -70,7 +70,7 @@ def plain_page(atlas: Atlas, index: int) -> Page:
             if isinstance(value, str)
             else (atlas.entities[value].name, atlas.entities[value].title)
         )
-        text = plain_fact(relations()[name], entity.name, wording)
+        text = plain_fact(relations_in("plain")[name], entity.name, wording)
         facts[name] = Fact(entity.title, name, wording, f"{index:06d}-{number}", text, target)
     passages = tuple(Passage(fact.passage_id, fact.subject, fact.sentence) for fact in facts.values())
     return Page(passages, facts, {})

@@ -26,7 +26,7 @@ from .evidence import Evidence
 from .memory import Memory
 from .mistakes import any_value, mistaken_value
 from .speech import ANSWER_FORMS, Source, Why, ask_plainly, said_value
-from .wording import Kind, Relation, Style, relations
+from .wording import Kind, Relation, Style, relations, relations_in
 from .world import World
 
 MOST_SEARCHES = 5
@@ -115,7 +115,7 @@ class Thinker:
         for start in self._now.chain.starts:
             held = self._world.atlas.entities[start].name
             for name in self._now.chain.path:
-                step = self._step(relations()[name], held)
+                step = self._step(relations_in(self._world.style)[name], held)
                 if isinstance(step, Search):
                     return Thought(tuple(beliefs), step if beliefs else self._opened(step))
                 if step.source is Source.GUESSED and self._happens(self._habits.gives_up):
