@@ -114,7 +114,7 @@ def run(out: Path, options: argparse.Namespace) -> None:
     started = time.perf_counter()
     here, there = place(out / "here", 20_000, options.rows, 0), place(out / "there", 3000, 500, 1)
     trained = make_rows(here, out / "data")
-    student = make_student(out / "student", world_texts(here.world))
+    student = make_student(out / "student", world_texts(here.world)).folder
     split = load_dataset(str(out / "data"), split=SPLIT).select_columns(["messages", "tools"])
     print(f"{len(split):,} rows made in {time.perf_counter() - started:.0f} s")
 
@@ -129,7 +129,7 @@ def run(out: Path, options: argparse.Namespace) -> None:
     for entry in trainer.state.log_history:
         if "loss" in entry:
             print(f"step {entry['step']:4}  loss {float(entry['loss']):.3f}")
-    tokens = trainer.state.num_input_tokens_seen or trainer.state.log_history[-2].get("num_tokens", 0)
+    tokens = max(entry.get("num_tokens", 0) for entry in trainer.state.log_history)
     print(f"{options.steps} steps in {seconds:.0f} s, {tokens / seconds:,.0f} tokens/s")
     trainer.save_model(str(student))
 

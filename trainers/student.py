@@ -67,11 +67,22 @@ class Shape:
     context: int = 2048
 
 
-HEAD_WIDTH = 32
+_HEAD_WIDTH = 32
 
 
-def make_student(folder: Path, texts: Iterable[str], shape: Shape | None = None, seed: int = 0) -> Path:
-    """Write a model with random weights and a tokenizer trained on the texts; gives the folder.
+@dataclass(frozen=True, slots=True)
+class Student:
+    """What was made: the folder, the number of weights, the number of tokens."""
+
+    folder: Path
+    parameters: int
+    tokens: int
+
+
+def make_student(folder: Path, texts: Iterable[str], shape: Shape | None = None, seed: int = 0) -> Student:
+    """Write a model with random weights and a tokenizer trained on the texts.
+
+    The same texts, shape and seed give the same files with the same versions of the libraries.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
@@ -90,7 +101,7 @@ def make_student(folder: Path, texts: Iterable[str], shape: Shape | None = None,
         model: Any = Qwen3ForCausalLM(_model_config(shape, tokenizer))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
+    return Student(folder, int(model.num_parameters()), len(tokenizer))
 
 
 def world_texts(world: World, entities: int = _ENTITIES_READ) -> Iterator[str]:
@@ -141,7 +152,7 @@ def _prompts() -> list[str]:
     return [load_prompt(policy, grammar).text for policy in POLICIES for grammar in ("tools", "tags")]
 
 
-def _model_config(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
+def _model_config(shape: Shape, tokenizer: Any) -> Qwen3Config:
     from transformers import Qwen3Config
 
     return Qwen3Config(
@@ -151,9 +162,9 @@ def _model_config(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Qwen3Conf
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
-        head_dim=HEAD_WIDTH,
+        head_dim=_HEAD_WIDTH,
         max_position_embeddings=shape.context,
         tie_word_embeddings=True,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.convert_tokens_to_ids(END),
+        pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
     )
