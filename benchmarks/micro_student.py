@@ -1,6 +1,6 @@
 """A micro student from nothing: rows of the demo world, plain TRL, then an exam about entities it never met.
 
-    python benchmarks/micro_student.py [--steps 350] [--batch 48] [--rows 17000] [--exam 200] [--out FOLDER]
+    python benchmarks/micro_student.py [--steps 480] [--batch 48] [--rows 17000] [--exam 400] [--out FOLDER]
 
 World, index, rows and the split `f1_search` are made by trajset; training is TRL's `SFTTrainer` on that split
 as `load_dataset` gives it; the exam is in another world, without the names that the first one has too. The
@@ -76,7 +76,7 @@ def settings(folder: Path, steps: int, batch: int) -> SFTConfig:
         max_steps=steps,
         per_device_train_batch_size=batch,
         learning_rate=3e-3,
-        lr_scheduler_type="linear",
+        lr_scheduler_type="cosine",
         warmup_steps=20,
         adam_beta2=0.98,
         max_grad_norm=1.0,
@@ -96,10 +96,10 @@ def settings(folder: Path, steps: int, batch: int) -> SFTConfig:
 def main() -> None:
     """Make, train, examine, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--steps", type=int, default=350)
+    parser.add_argument("--steps", type=int, default=480)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rows", type=int, default=17_000)
-    parser.add_argument("--exam", type=int, default=200)
+    parser.add_argument("--exam", type=int, default=400)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -97,8 +97,9 @@ class _Writer:
         if search is None:
             told = self._told(new or thought.beliefs[-1:])
             return Turn(text=" ".join(told) or _NOTHING, answer=thought.answer)
+        plan = self._plan(search)  # drawn before the facts' leads: rows depend on the order
         call = Call(OBSERVATION_NAME, {"query": search.query}, f"call_{turns}")
-        return Turn(text=" ".join([*self._told(new), *self._plan(search)]), calls=(call,))
+        return Turn(text=" ".join([*self._told(new), *plan]), calls=(call,))
 
     def _told(self, beliefs: Sequence[Belief]) -> list[str]:
         if self.style == "plain":
