@@ -60,7 +60,7 @@ def place(folder: Path, entities: int, questions: int, seed: int) -> Place:
 
 
 def make_rows(here: Place, folder: Path) -> list[Question]:
-    """A dataset of the simulated teacher's rows with the split `f1_search`; the questions of that split."""
+    """A dataset of the simulated teacher's rows with the split `f1_search`; all of its questions."""
     teacher = SimulatedTeacher(here.world, TeacherKnobs(known=0.0, misreading=0.0))
     agent = Agent(teacher, here.retriever, load_prompt("always_search", "tools"), k=K)
     done = asyncio.run(collect(CollectJob(here.world.questions, agent, folder)))
@@ -104,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    print(describe())
+    print(describe("torch", "transformers", "trl"))
     with tempfile.TemporaryDirectory() as scratch:
         run(options.out or Path(scratch), options)
 

@@ -3,6 +3,7 @@
 import pytest
 from trajset.builder.config import TeacherKnobs, WorldConfig
 from trajset.builder.errors import DataError
+from trajset.builder.identity import content_hash
 from trajset.builder.prompts import parse_turn
 from trajset.builder.world import generate, load_world, write_world
 from trajset.builder.world.oracle import oracle_labels
@@ -22,6 +23,16 @@ def test_questions_and_facts_are_those_of_the_usual_style(plain):
     assert plain.atlas.links == varied.atlas.links
     assert plain.id != varied.id
     assert varied.id == generate(CONFIG, "varied").id
+
+
+def test_the_usual_style_says_what_it_said_before_there_was_another(play_in):
+    """Ids of rows that exist hang on it: a change of the draws' order shows here."""
+    varied = generate(CONFIG)
+    rows = play_in(varied).rows(TeacherKnobs(), 40)
+    assert (varied.id, content_hash([row.conversation for row in rows])) == (
+        "db56b70c53fcbb8b",
+        "b9a13e1c9ba7e931",
+    )
 
 
 def test_every_passage_is_one_fact_with_its_value_last(plain):
