@@ -17,7 +17,7 @@ from rich.console import Console
 
 from .builder.config import CollectConfig, ImportConfig, IndexConfig, QuickstartConfig, WorldConfig
 from .builder.corpus_config import CorpusConfig
-from .builder.option_types import Count, Flag, Positive, Seconds
+from .builder.option_types import Count, Flag, Positive, Seconds, Seed
 from .builder.retrieval_config import PLAIN, RetrievalConfig
 from .builder.source_config import ElasticBuildConfig, ElasticConfig, QuestionFields
 from .commands.boundary import guarded, options_from, plain_warning, report_bug
@@ -74,17 +74,19 @@ def quickstart(*, config: QuickstartConfig = QuickstartConfig()) -> None:
 
 
 @app.command
-def world(folder: Path, *, config: WorldConfig = WorldConfig()) -> None:
+def world(folder: Path, *, plain: Flag = False, config: WorldConfig = WorldConfig()) -> None:
     """Generate the demo world: an encyclopedia of invented facts and multi-hop questions over it.
 
     Parameters
     ----------
     folder
         Where `corpus.jsonl`, `questions.jsonl` and `world.json` are written.
+    plain
+        One bare fact a passage, and a simulated teacher of few words: what a micro student learns in minutes.
     """
     from .commands.make import make_world
 
-    make_world(folder, config, console)
+    make_world(folder, config, "plain" if plain else "varied", console)
 
 
 @app.command
@@ -383,6 +385,26 @@ def sql(query: Query, data: DataOrSplit, *, config: SqlConfig = SqlConfig()) -> 
     from .commands.sql import run_sql
 
     run_sql(query, data, config, console)
+
+
+@app.command
+def student(folder: Path, *, world: Path, seed: Seed = 0) -> None:
+    """Make a micro student: a Qwen3 of 0.7 M random weights with a tokenizer of a demo world.
+
+    It is an ordinary model folder, to be trained on rows about that world in minutes on a CPU.
+
+    Parameters
+    ----------
+    folder
+        Where the model and its tokenizer are written.
+    world
+        Folder that `trajset world` wrote; its texts make the tokenizer.
+    seed
+        Seed of the weights.
+    """
+    from .commands.student import make_micro_student
+
+    make_micro_student(folder, world, seed, console)
 
 
 @app.command

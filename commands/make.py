@@ -20,13 +20,14 @@ from ..builder.retrieval.tantivy_index import build_index
 from ..builder.retrieval_config import NOT_DENSE, RetrievalConfig
 from ..builder.source_config import QuestionFields
 from ..builder.world.files import write_world
+from ..builder.world.wording import Style
 from ..builder.world.world import generate
 from .progress import counting, staged
 
 
-def make_world(folder: Path, config: WorldConfig, console: Console) -> None:
+def make_world(folder: Path, config: WorldConfig, style: Style, console: Console) -> None:
     """Generate the demo world and write it."""
-    made = generate(config)
+    made = generate(config, style)
     write_world(made, folder)
     console.print(f"{folder}: {made.id}, {config.entities:,} entities, {len(made.questions):,} questions")
 

@@ -1,0 +1,1 @@
+"""Trainers: from a split of a dataset to a student."""

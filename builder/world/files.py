@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
 from ..errors import DataError, Problem, StorageError
 from ..identity import content_hash, file_hash
 from ..world_config import WorldConfig
+from .wording import Style
 from .world import World, generate
 
 CORPUS, QUESTIONS, SETTINGS = "corpus.jsonl", "questions.jsonl", "world.json"
@@ -29,8 +30,9 @@ def write_world(world: World, out: Path) -> str:
         (out / SETTINGS).unlink(missing_ok=True)
         hashes = [_write(out / CORPUS, _corpus(world)), _write(out / QUESTIONS, _questions(world))]
         digest = content_hash([world.config, *hashes])
-        settings = {"settings": dataclasses.asdict(world.config), "content_hash": digest}
-        (out / SETTINGS).write_bytes(orjson.dumps(settings, option=orjson.OPT_INDENT_2))
+        settings = {"settings": dataclasses.asdict(world.config), **_said(world.style)}
+        record = settings | {"content_hash": digest}
+        (out / SETTINGS).write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
     except OSError as error:
         raise StorageError(
             f"{out}: cannot be written ({error.strerror}). Free space or name another folder."
@@ -44,14 +46,19 @@ def load_world(path: Path) -> World:
     Raises:
         DataError: a file is missing or unreadable, or this version of trajset makes another world of them.
     """
-    config, digest = _read_settings(path / SETTINGS)
+    config, style, digest = _read_settings(path / SETTINGS)
     # Compared before anything is made of the settings, so that edited ones are told, not tried.
     _check(
         path, digest, content_hash([config, _hash_of_file(path / CORPUS), _hash_of_file(path / QUESTIONS)])
     )
-    world = generate(config)
+    world = generate(config, style)
     _check(path, digest, content_hash([config, _hash(_corpus(world)), _hash(_questions(world))]))
     return world
+
+
+def _said(style: Style) -> dict[str, str]:
+    """The style in the settings; worlds of the usual one do not name it."""
+    return {} if style == "varied" else {"style": style}
 
 
 def _check(path: Path, written: str, found: str) -> None:
@@ -95,12 +102,19 @@ def _hash_of_file(path: Path) -> str:
         ) from error
 
 
-def _read_settings(path: Path) -> tuple[WorldConfig, str]:
+def _read_settings(path: Path) -> tuple[WorldConfig, Style, str]:
     try:
         record: Any = orjson.loads(path.read_bytes())
-        return WorldConfig(**record["settings"]), str(record["content_hash"])
+        return WorldConfig(**record["settings"]), _style(record), str(record["content_hash"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "Name a folder that holds a written demo world."
         raise DataError(
             str(Problem(str(path), "must hold the settings of a demo world", str(error), fix))
         ) from error
+
+
+def _style(record: dict[str, Any]) -> Style:
+    style = record.get("style", "varied")
+    if style not in get_args(Style):
+        raise ValueError(f"no such style: {style}")
+    return style

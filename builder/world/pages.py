@@ -15,7 +15,7 @@ from ..schema import Passage
 from .atlas import Atlas, Value
 from .entities import Entity
 from .mistakes import mistaken_value
-from .wording import Kind, Relation, kinds, relations, sentence, slots, with_article
+from .wording import Kind, Relation, kinds, relations, relations_in, sentence, slots, with_article
 
 _ALONE_SHARE = 0.7
 _NEAR_SHARE = 0.4
@@ -58,6 +58,28 @@ class Mention:
 def render_page(atlas: Atlas, index: int) -> Page:
     """The page of an entity."""
     return _Writer(atlas, atlas.entities[index]).page()
+
+
+def plain_page(atlas: Atlas, index: int) -> Page:
+    """The page of an entity in plain style: every fact is a passage of its own, without filler or decoys."""
+    entity = atlas.entities[index]
+    facts: dict[str, Fact] = {}
+    for number, (name, value) in enumerate(atlas.links[index].items()):
+        wording, target = (
+            (value, None)
+            if isinstance(value, str)
+            else (atlas.entities[value].name, atlas.entities[value].title)
+        )
+        text = plain_fact(relations_in("plain")[name], entity.name, wording)
+        facts[name] = Fact(entity.title, name, wording, f"{index:06d}-{number}", text, target)
+    passages = tuple(Passage(fact.passage_id, fact.subject, fact.sentence) for fact in facts.values())
+    return Page(passages, facts, {})
+
+
+def plain_fact(relation: Relation, subject: str, value: str) -> str:
+    """A fact as a bare sentence."""
+    name = called(relation.kind, subject)
+    return sentence(f"{relation.plain}.", {"s": name, "p": possessive(name), "v": value})
 
 
 def called(kind: Kind, name: str) -> str:

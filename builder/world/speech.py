@@ -64,6 +64,16 @@ def tell(source: Source, relation: Relation, subject: str, value: str, rng: Rand
     return sentence(rng.choice(_LEADS[source]), {"plain": plain})
 
 
+def tell_plainly(source: Source, relation: Relation, subject: str, value: str) -> str:
+    """The same in the first of its wordings, which is the bare fact where it was found."""
+    return sentence(_LEADS[source][0], {"plain": f"{_opening(relation, subject)}{value}"})
+
+
+def ask_plainly(relation: Relation, subject: str) -> str:
+    """A query in plain style: the fact up to the value that is missing."""
+    return _opening(relation, subject).strip()
+
+
 def said_value(texts: Iterable[str], relation: Relation, subject: str) -> str | None:
     """The value that an earlier turn stated with `tell`, None where none did."""
     opening = _opening(relation, subject)

@@ -8,6 +8,7 @@ obeys nothing that stands there. No number it gives rise to measures a real mode
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
 from ..chat.model import ChatRequest, Completion
@@ -17,8 +18,9 @@ from ..schema import OBSERVATION_NAME, Grammar, Message, Question
 from ..world_config import TeacherKnobs
 from .evidence import Evidence
 from .memory import Memory
-from .speech import Source, announce, tell
-from .thinking import GAVE_UP, Belief, Situation, Thinker, Thought
+from .speech import Source, announce, tell, tell_plainly
+from .thinking import GAVE_UP, Belief, Search, Situation, Thinker, Thought
+from .wording import Style
 from .world import World
 
 _CHARACTERS_PER_TOKEN = 4
@@ -77,23 +79,37 @@ class SimulatedTeacher:
             request.may_call,
         )
         rng = Random(derived_seed("teacher", request.seed, question.question_id, len(turns)))
-        return _written(Thinker(self._world, self._memory, now, rng).think(), len(turns), rng)
+        thought = Thinker(self._world, self._memory, now, rng).think()
+        return _Writer(self._world.style, rng).turn(thought, len(turns))
 
 
-def _written(thought: Thought, turns: int, rng: Random) -> Turn:
-    """The turn in words: each new fact, then the search or the answer. An answer repeats the last fact."""
-    new = [belief for belief in thought.beliefs if belief.source is not Source.SAID]
-    search = thought.search
-    if search is None:
-        told = _told(new or thought.beliefs[-1:], rng)
-        return Turn(text=" ".join(told) or _NOTHING, answer=thought.answer)
-    plan = announce(search.relation, search.subject, search.why, rng)
-    call = Call(OBSERVATION_NAME, {"query": search.query}, f"call_{turns}")
-    return Turn(text=" ".join([*_told(new, rng), plan]), calls=(call,))
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Puts thoughts into words: each new fact, then the search or the answer, which repeats the last fact."""
 
+    style: Style
+    rng: Random
 
-def _told(beliefs: Sequence[Belief], rng: Random) -> list[str]:
-    return [tell(belief.source, belief.relation, belief.subject, belief.value, rng) for belief in beliefs]
+    def turn(self, thought: Thought, turns: int) -> Turn:
+        """The turn after `turns` others."""
+        new = [belief for belief in thought.beliefs if belief.source is not Source.SAID]
+        search = thought.search
+        if search is None:
+            told = self._told(new or thought.beliefs[-1:])
+            return Turn(text=" ".join(told) or _NOTHING, answer=thought.answer)
+        plan = self._plan(search)  # drawn before the facts' leads: rows depend on the order
+        call = Call(OBSERVATION_NAME, {"query": search.query}, f"call_{turns}")
+        return Turn(text=" ".join([*self._told(new), *plan]), calls=(call,))
+
+    def _told(self, beliefs: Sequence[Belief]) -> list[str]:
+        if self.style == "plain":
+            return [tell_plainly(held.source, held.relation, held.subject, held.value) for held in beliefs]
+        return [tell(held.source, held.relation, held.subject, held.value, self.rng) for held in beliefs]
+
+    def _plan(self, search: Search) -> list[str]:
+        if self.style == "plain":
+            return []  # the query says it
+        return [announce(search.relation, search.subject, search.why, self.rng)]
 
 
 def _question_text(messages: Sequence[Message]) -> str:

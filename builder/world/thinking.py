@@ -25,8 +25,8 @@ from .entities import Entity
 from .evidence import Evidence
 from .memory import Memory
 from .mistakes import any_value, mistaken_value
-from .speech import ANSWER_FORMS, Source, Why, said_value
-from .wording import Kind, Relation, relations
+from .speech import ANSWER_FORMS, Source, Why, ask_plainly, said_value
+from .wording import Kind, Relation, Style, relations, relations_in
 from .world import World
 
 MOST_SEARCHES = 5
@@ -35,12 +35,22 @@ MOST_SEARCHES = 5
 GAVE_UP = "unknown"
 """The answer of a teacher that found nothing and does not want to guess."""
 
-# Made-up habits that are no knobs: chosen once so that rows differ in ways that real rows do.
-_OPENS_WITH_QUESTION = 0.15
-_CHECKS_AGAIN = 0.1
-_TRIES_ONCE_MORE = 0.4
-_GIVES_UP = 0.35
-_VERBOSE = 0.08
+
+@dataclass(frozen=True, slots=True)
+class _Habits:
+    """Made-up habits that are no knobs: chosen once so that rows differ in ways that real rows do."""
+
+    opens_with_question: float = 0.15
+    checks_again: float = 0.1
+    tries_once_more: float = 0.4
+    gives_up: float = 0.35
+    verbose: float = 0.08
+
+
+_HABITS: dict[Style, _Habits] = {
+    "varied": _Habits(),
+    "plain": _Habits(opens_with_question=0, checks_again=0, verbose=0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,7 @@ class Thinker:
         self._knobs: TeacherKnobs = memory.knobs
         self._now = now
         self._rng = rng
+        self._habits = _HABITS[world.style]
 
     def think(self) -> Thought:
         """The beliefs and the next step."""
@@ -104,10 +115,10 @@ class Thinker:
         for start in self._now.chain.starts:
             held = self._world.atlas.entities[start].name
             for name in self._now.chain.path:
-                step = self._step(relations()[name], held)
+                step = self._step(relations_in(self._world.style)[name], held)
                 if isinstance(step, Search):
                     return Thought(tuple(beliefs), step if beliefs else self._opened(step))
-                if step.source is Source.GUESSED and self._happens(_GIVES_UP):
+                if step.source is Source.GUESSED and self._happens(self._habits.gives_up):
                     return Thought(tuple(beliefs))
                 beliefs.append(step)
                 held = step.value
@@ -177,37 +188,46 @@ class Thinker:
         """Searches for this fact so far. The question itself as a query counts for its first fact."""
         first = self._world.atlas.entities[self._now.chain.starts[0]].name
         opened = (subject, relation.name) == (first, self._now.chain.path[0])
-        tries = [*_wordings(relation, subject), *([self._now.question.question] if opened else [])]
+        tries = [*self._wordings(relation, subject), *([self._now.question.question] if opened else [])]
         return sum(query in self._now.queries for query in tries)
 
     def _search(self, relation: Relation, subject: str, tried: int) -> Search | None:
         """A wording not tried yet, None when patience or searches are used up."""
-        enough = 3 if tried == 2 and self._happens(_TRIES_ONCE_MORE) else 2
-        fresh = [query for query in _wordings(relation, subject) if query not in self._now.queries]
+        enough = 3 if tried == 2 and self._happens(self._habits.tries_once_more) else 2
+        fresh = [query for query in self._wordings(relation, subject) if query not in self._now.queries]
         if tried >= enough or not fresh or not self._may_search():
             return None
-        return Search(self._rng.choice(fresh), relation, subject, "again" if tried else "need")
+        return Search(self._chosen(fresh), relation, subject, "again" if tried else "need")
+
+    def _wordings(self, relation: Relation, subject: str) -> list[str]:
+        """All queries for a fact."""
+        wordings = [wording.format(x=subject) for wording in relation.query]
+        return [ask_plainly(relation, subject), *wordings] if self._world.style == "plain" else wordings
+
+    def _chosen(self, fresh: list[str]) -> str:
+        return fresh[0] if self._world.style == "plain" else self._rng.choice(fresh)
 
     def _may_search(self) -> bool:
         return self._now.may_search and len(self._now.queries) < MOST_SEARCHES
 
     def _opened(self, search: Search) -> Search:
         """Some rollouts start with the question itself as the query."""
-        if self._now.queries or not self._happens(_OPENS_WITH_QUESTION):
+        if self._now.queries or not self._happens(self._habits.opens_with_question):
             return search
         return Search(self._now.question.question, search.relation, search.subject, "need")
 
     def _check(self, beliefs: list[Belief]) -> Search | None:
         """Now and then a needless search for a fact that was just found."""
         found = [belief for belief in beliefs if belief.source is Source.FOUND]
-        if not found or not self._happens(_CHECKS_AGAIN):
+        if not found or not self._happens(self._habits.checks_again):
             return None
         search = self._search(found[-1].relation, found[-1].subject, tried=1)
         return replace(search, why="check") if search else None
 
     def _answer(self, ends: list[str]) -> str:
         answer = self._concluded(ends)
-        return self._rng.choice(ANSWER_FORMS).format(v=answer) if self._happens(_VERBOSE) else answer
+        form = self._rng.choice(ANSWER_FORMS) if self._happens(self._habits.verbose) else "{v}"
+        return form.format(v=answer)
 
     def _concluded(self, ends: list[str]) -> str:
         chain = self._now.chain
@@ -222,7 +242,3 @@ class Thinker:
     def _plain_name(self, relation: Relation, name: str) -> str:
         entity = self._entity(relation.target_kind, name) if relation.target_kind else None
         return entity.name if entity else name
-
-
-def _wordings(relation: Relation, subject: str) -> list[str]:
-    return [wording.format(x=subject) for wording in relation.query]

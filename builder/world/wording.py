@@ -8,7 +8,7 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -17,6 +17,9 @@ Kind = Literal["country", "town", "river", "person", "university", "company", "b
 Target = Kind | Literal["date", "year", "length"]
 Rule = Literal["bridge", "earlier", "later", "more", "same"]
 """How a question's answer follows from its facts: the last value of a chain, or a comparison of two."""
+Style = Literal["varied", "plain"]
+"""How passages and the simulated teacher speak. `plain`: a passage is one bare fact, a search asks for it in
+its own words, an answer repeats it; so short and regular that a micro student learns it in minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Relation:
     window: tuple[int, int] | None = None
     local: bool = False
     kin: bool = False
+    bare: str = ""
 
     @property
     def target_kind(self) -> Kind | None:
@@ -82,6 +86,17 @@ def kinds() -> Mapping[Kind, KindWords]:
 def relations() -> Mapping[str, Relation]:
     """All relations by name."""
     return {table["name"]: Relation(**_frozen(table)) for table in _read("relations")["relation"]}
+
+
+@cache
+def relations_in(style: Style) -> Mapping[str, Relation]:
+    """All relations by name, with the fact in plain words as that style has it: `bare` where there is one."""
+    if style == "varied":
+        return relations()
+    return {
+        name: replace(relation, plain=relation.bare or relation.plain)
+        for name, relation in relations().items()
+    }
 
 
 @cache

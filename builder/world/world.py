@@ -20,8 +20,9 @@ from ..scoring import normalise
 from ..world_config import WorldConfig
 from .atlas import Atlas, Value, make_atlas
 from .chains import Chain, walk
-from .pages import Fact, Page, render_page
+from .pages import Fact, Page, plain_page, render_page
 from .questions import draw_questions
+from .wording import Style
 
 _PAGES_IN_MEMORY = 20_000
 
@@ -35,16 +36,18 @@ class World:
     questions: tuple[Question, ...]
     chains: Mapping[str, Chain]
     """The chain of each question, by question id."""
+    style: Style = "varied"
+    """How its passages and its simulated teacher speak; questions and facts are the same in every style."""
 
     @property
     def id(self) -> str:
         """A hash of the settings; the world follows from them."""
-        return content_hash(self.config)
+        return content_hash(self.config if self.style == "varied" else [self.config, self.style])
 
     def passages(self) -> Iterator[Passage]:
         """The encyclopedia, entity by entity. Text is made as it is read, not held."""
         for index in range(len(self.atlas.entities)):
-            yield from render_page(self.atlas, index).passages
+            yield from self._render(index).passages
 
     def page(self, index: int) -> Page:
         """The page of an entity, from a cache."""
@@ -92,11 +95,15 @@ class World:
 
     @cached_property
     def _page(self) -> Callable[[int], Page]:
-        return lru_cache(_PAGES_IN_MEMORY)(partial(render_page, self.atlas))
+        return lru_cache(_PAGES_IN_MEMORY)(self._render)
+
+    @property
+    def _render(self) -> Callable[[int], Page]:
+        return partial(plain_page if self.style == "plain" else render_page, self.atlas)
 
 
-def generate(config: WorldConfig) -> World:
-    """The world of a config; the same config, the same world on every machine.
+def generate(config: WorldConfig, style: Style = "varied") -> World:
+    """The world of a config in a style; the same ones, the same world on every machine.
 
     Raises:
         ConfigError: the world is too small for that many different questions, or their shares exceed 1.
@@ -104,4 +111,4 @@ def generate(config: WorldConfig) -> World:
     atlas = make_atlas(config)
     asked = draw_questions(atlas)
     questions = tuple(question for question, _ in asked)
-    return World(config, atlas, questions, {question.question_id: chain for question, chain in asked})
+    return World(config, atlas, questions, {question.question_id: chain for question, chain in asked}, style)
