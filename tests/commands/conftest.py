@@ -14,10 +14,13 @@ def launch() -> Launch:
     """Run `trajset TOKENS`; its exit code."""
 
     def run(*tokens: object) -> int:
+        before = app.config  # `--config` sets it for the process
         try:
             return int(app.meta([str(token) for token in tokens], result_action="return_value"))
         except SystemExit as stop:
             return int(stop.code or 0)
+        finally:
+            app.config = before
 
     return run
 

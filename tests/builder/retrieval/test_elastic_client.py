@@ -115,7 +115,7 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first == {
         "query": {"bool": {"should": clauses}},
         "size": 3,
-        "_source": ["id", "title", "text", "position"],
+        "_source": ["id", "title", "text"],
         "track_total_hits": False,
         "track_scores": True,
         "sort": [{"_score": "desc"}, {"position": "asc"}],
