@@ -20,6 +20,8 @@ from trajset.filters.judge_open import open_job
 from trajset.filters.judge_run import Tally
 
 THREE = ScaleConfig(ray=True, ray_workers=3)
+SLOW_S = 5.0
+"""What a reply takes until all workers are up, so that much is left to do by then."""
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +46,12 @@ def test_a_ray_run_equals_a_local_run_though_a_node_is_lost(folder, tmp_path, cl
     lost = threading.Event()
 
     def lose(tally: Tally) -> None:
-        judge.delay_s = 0.1 if all_up(said) else 2.0
+        judge.delay_s = 0.1 if all_up(said) else SLOW_S
         if tally.finished >= 15 and all_up(said) and not lost.is_set():
             lost.set()
             cluster.lose_one()
 
-    with ChatServer(judge := ScriptedJudge(delay_s=2.0)) as server:
+    with ChatServer(judge := ScriptedJudge(delay_s=SLOW_S)) as server:
         config = JudgeConfig("judge", base_url=server.url, concurrency=12, reflect=True, name="far")
         on_ray = open_job(replace(config, scale=THREE), said.append)
         judge_dataset(folder, on_ray, lose)
