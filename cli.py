@@ -187,7 +187,7 @@ def recall(
 def collect(*, config: CollectConfig) -> None:
     """Let a teacher answer questions with a search tool; score and write the trajectories as a dataset.
 
-    Every rollout is kept in a journal in `--out` the moment it ends. Ctrl-C finishes the rollouts under way;
+    Rollouts are kept in a journal in `--out` as they end. Ctrl-C finishes the rollouts under way;
     `--resume` goes on where a run stopped, repeats nothing, and tries again what a server broke.
     """
     from .commands.rollouts import collect_dataset

@@ -17,7 +17,7 @@ from .notices import Notices
 from .prompts import load_prompt
 from .questions import load_questions
 from .retrieval.opening import open_retriever
-from .scale import on_ray
+from .scale_cluster import on_ray
 from .scale_rollouts import collect_on_ray
 from .tracking import open_tracker
 from .watching import Audience

@@ -22,7 +22,8 @@ from .config import CollectConfig
 from .errors import DataError, Problem
 from .journal import FILE_NAME, Journal, Settings
 from .rows import Origin
-from .scale import Pool, Say, keys_of
+from .scale import Pool, Say
+from .scale_cluster import keys_of
 from .scale_worker import Kit, Place
 from .schema import Row
 from .threads import Threads

@@ -1,7 +1,7 @@
 """Calls that wait, made in threads: a thinner way there and back than a `concurrent.futures` executor.
 
-An executor keeps a future, a lock and a chain of callbacks for every call, which costs the event loop as much
-as reading a model's turn (benchmarks/collect_overhead.py).
+An executor keeps a future, a lock and a chain of callbacks for every call, which costs the event loop several
+times as much (benchmarks/threads.py).
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from ..builder.chat.model import ChatModel, Dialect, Sampling
 from ..builder.chat.openai_client import Endpoint, OpenAIChat
 from ..builder.config import JudgeKnobs, published_values
 from ..builder.errors import ConfigError, Problem
-from ..builder.scale import Say, on_ray
+from ..builder.scale import Say
+from ..builder.scale_cluster import on_ray
 from ..builder.schema import JsonObject
 from ..builder.world.judge import SimulatedJudge
 from .judge import JudgeJob

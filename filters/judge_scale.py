@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..builder.chat.model import ChatModel, ChatRequest, Completion
-from ..builder.scale import Pool, Say, keys_of
+from ..builder.scale import Pool, Say
+from ..builder.scale_cluster import keys_of
 from ..builder.scale_worker import Kit, Place
 from .judge_config import JudgeConfig
 

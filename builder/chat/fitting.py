@@ -11,35 +11,21 @@ from itertools import takewhile
 from ..schema import JsonObject, Message
 from .families import Family
 from .model import ChatModel, ChatRequest, Completion
+from .wrapped import WrappedChat
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
-class FittedChat:
+class FittedChat(WrappedChat):
     """A `ChatModel` whose messages are put into its family's form before they are sent."""
 
-    inner: ChatModel
     family: Family
-
-    @property
-    def name(self) -> str:
-        """The model's own."""
-        return self.inner.name
-
-    @property
-    def revision(self) -> str | None:
-        """The model's own."""
-        return self.inner.revision
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The next assistant message. Raises what the model raises."""
         messages = fit(request.messages, self.family)
         return await self.inner.complete(dataclasses.replace(request, messages=messages))
-
-    async def aclose(self) -> None:
-        """Close the model."""
-        await self.inner.aclose()
 
 
 def fitted(model: ChatModel, family: Family | None) -> ChatModel:

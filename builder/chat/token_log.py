@@ -17,7 +17,8 @@ import orjson
 
 from ..identity import content_hash, derived_seed
 from ..storable import storable
-from .model import ChatModel, ChatRequest, Completion
+from .model import ChatRequest, Completion
+from .wrapped import WrappedChat
 
 FILE_NAME = "token_ids.jsonl"
 
@@ -34,21 +35,10 @@ def read_token_ids(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenLog:
+class TokenLog(WrappedChat):
     """A `ChatModel` that writes down the token ids of its replies."""
 
-    inner: ChatModel
     path: Path
-
-    @property
-    def name(self) -> str:
-        """The model's own."""
-        return self.inner.name
-
-    @property
-    def revision(self) -> str | None:
-        """The model's own."""
-        return self.inner.revision
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The next assistant message. Raises what the model raises."""
@@ -56,10 +46,6 @@ class TokenLog:
         if completion.token_ids is not None:
             self._write(request, completion)
         return completion
-
-    async def aclose(self) -> None:
-        """Close the model."""
-        await self.inner.aclose()
 
     def _write(self, request: ChatRequest, completion: Completion) -> None:
         question = next(message.content for message in request.messages if message.role == "user")

@@ -97,7 +97,7 @@ def plan_for(source: str, config: CorpusConfig) -> Plan:
         MissingExtraError: a dump, and its libraries are not installed.
     """
     files = () if source.startswith(HUB_PREFIX) else _dump_files(Path(source), config.kind == "dump")
-    if config.kind == "dump" or (config.kind == "auto" and files):
+    if config.kind == "dump" or (config.kind == "auto" and (files or is_dump_name(source))):
         return _dump_plan(source, files, config)
     return _record_plan(source, None if config.kind == "auto" else config.kind, config)
 
@@ -112,8 +112,9 @@ def _record_plan(source: str, kind: RecordKind | None, config: CorpusConfig) -> 
 
 def _dump_plan(source: str, files: tuple[Path, ...], config: CorpusConfig) -> DumpPlan:
     if not files:
-        fix = f"Give one, or {SOURCE_FORM}."
-        raise DataError(str(Problem("source", "must be a MediaWiki dump (.xml, .xml.bz2)", source, fix)))
+        fix = f"Give a MediaWiki dump (.xml, .xml.bz2, .xml.gz) or a folder of its parts, or {SOURCE_FORM}."
+        rule = "must hold a MediaWiki dump" if Path(source).exists() else "must exist"
+        raise DataError(str(Problem("source", rule, source, fix)))
     for library in _DUMP_LIBRARIES:
         try:
             version(library)

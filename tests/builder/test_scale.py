@@ -25,7 +25,8 @@ from trajset.builder.notices import Notices
 from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.retrieval_config import RetrievalConfig
 from trajset.builder.rollout import Agent
-from trajset.builder.scale import Pool, team_of
+from trajset.builder.scale import Pool
+from trajset.builder.scale_cluster import team_of
 from trajset.builder.scale_rollouts import RolloutOpener, everywhere
 from trajset.builder.scale_worker import Kit, Opener, Place, Refusal
 from trajset.builder.schema import JsonObject

@@ -297,7 +297,9 @@ def test_a_damaged_piece_is_told_and_what_was_done_is_kept(
 def test_a_missing_source_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="source: must exist"):
         build_corpus(str(tmp_path / "nowhere"), tmp_path / "corpus", ONE)
-    with pytest.raises(DataError, match="must be a MediaWiki dump"):
+    with pytest.raises(DataError, match=r"source: must exist; .*Give a MediaWiki dump"):
+        build_corpus(str(tmp_path / "enwiki.xml.bz2"), tmp_path / "corpus", ONE)
+    with pytest.raises(DataError, match="must hold a MediaWiki dump"):
         build_corpus(str(tmp_path), tmp_path / "corpus", CorpusConfig("dump"))
 
 
