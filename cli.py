@@ -26,6 +26,7 @@ from .commands.label_cli import app as label
 from .commands.render_config import RenderConfig
 from .commands.replay_config import ReplayConfig
 from .commands.sql_config import SqlConfig
+from .commands.train_cli import app as train
 from .filters.ablate_config import AblateConfig
 from .filters.decontaminate_config import Rules
 from .filters.judge_config import JudgeConfig
@@ -57,6 +58,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # `guarded` says what became of the work
 )
 app.command(label)
+app.command(train)
 # A folder may be called [old] or :old:; where markup is meant, the call says so.
 console = Console(markup=False, emoji=False)
 

@@ -58,13 +58,17 @@ def options_from(path: Path) -> Callable[..., None]:
     Raises:
         ConfigError: it cannot be read, or is no TOML.
     """
-    values = _read_toml(path)
+    return options_in(_read_toml(path), str(path))
+
+
+def options_in(values: dict[str, Any], source: str) -> Callable[..., None]:
+    """Values by option name as a source of options for whichever command runs."""
 
     def fill(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         nested: dict[str, Any] = values
         for command in reversed(commands):
             nested = {command: nested}
-        Dict(nested, source=str(path))(app, commands, arguments)
+        Dict(nested, source=source)(app, commands, arguments)
 
     return fill
 

@@ -15,6 +15,7 @@ from ..builder.manifest import RAW
 from ..builder.refs import DatasetRef, open_ref
 from ..builder.schema import Row
 from ..trainers.audit import RenderAudit
+from ..trainers.audit_lines import audit_lines
 from ..trainers.chat_tokenizer import open_tokenizer
 from ..trainers.render import Limits, Refused, Rendered, Renderer
 from ..trainers.target import Target, choose_target
@@ -26,7 +27,6 @@ _LEARNT = "bold green"
 _MASKED = "dim"
 _END = 120
 """Characters shown at either end of a stretch without loss."""
-_NAMED = 5
 
 
 def render_dataset(data: str, config: RenderConfig, console: Console) -> None:
@@ -118,55 +118,5 @@ def _runs(one: Rendered, most: int) -> Iterator[tuple[int, int, bool]]:
 
 def _say(audit: RenderAudit, target: Target, console: Console) -> None:
     console.rule("audit", align="left")
-    for line in _lines(audit, target):
+    for line in audit_lines(audit, target):
         console.print(line, soft_wrap=True)
-
-
-_TEMPLATES = {"own": "the model's own chat template", "trl training": "trl's training template"}
-_FORMS = {
-    "native": "reasoning where the template puts it",
-    "text": "reasoning as <think> in the text",
-    "dropped": "reasoning left out",
-}
-
-
-def _lines(audit: RenderAudit, target: Target) -> Iterator[str]:
-    family = target.family.name if target.family else "none known"
-    template = f"{_TEMPLATES[target.template]} ({target.template_hash})"
-    yield f"family {family}, grammar {target.grammar}, {_FORMS[target.reasoning]}, {template}"
-    yield f"{audit.rows:,} rows: {len(audit.lengths):,} rendered, {audit.rows - len(audit.lengths):,} refused"
-    if audit.tokens:
-        share = audit.loss_tokens / audit.tokens
-        yield f"{audit.tokens:,} tokens, {audit.loss_tokens:,} with loss ({share:.1%})"
-        yield "  " + ", ".join(f"{kind} {count:,}" for kind, count in sorted(audit.kinds.items()))
-        told = audit.quantiles()
-        yield "tokens a row: " + ", ".join(f"{name} {length:,}" for name, length in told.items())
-    yield from _cut_lines(audit)
-    for reason, ids in audit.refused.items():
-        yield f"refused, {reason}: {_ids(ids)}"
-    for kind, ids in audit.missing.items():
-        yield f"{kind} not in the loss: {_ids(ids)}"
-    for kind, ids in audit.forged.items():
-        yield f"control tokens in {kind} text: {_ids(ids)}"
-    if audit.unanswered:
-        yield f"no answer: {_ids(audit.unanswered)}"
-
-
-def _cut_lines(audit: RenderAudit) -> Iterator[str]:
-    if audit.limits.max_length is None:
-        return
-    if audit.limits.rule:
-        yield f"{audit.limits.rule}: {len(audit.shortened):,} rows shortened"
-    lost = audit.loss_tokens - audit.kept_loss_tokens
-    yield (
-        f"{len(audit.over):,} rows longer than {audit.limits.max_length:,} tokens, "
-        f"{audit.tokens_cut:,} tokens cut off, {lost:,} of them with loss"
-    )
-    for kind in ("answer", "call", "reasoning"):
-        if ids := audit.cut.get(kind):
-            yield f"  {kind} cut off: {_ids(ids)}"
-
-
-def _ids(ids: list[str]) -> str:
-    more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
-    return f"{len(ids):,} rows: {', '.join(ids[:_NAMED])}{more}"

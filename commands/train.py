@@ -1,0 +1,86 @@
+"""The bodies of `trajset train`: the run, and what is said of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from ..builder.schema import JsonObject
+from ..trainers.lineage import LINEAGE, read_lineage
+from ..trainers.options import SftConfig
+from ..trainers.repeat import check_same, options_again, outcome
+from ..trainers.student_model import require_training
+from ..trainers.training_run import Audience, Ended
+from .progress import STDERR
+
+console = Console(markup=False, emoji=False)
+
+
+def run_sft(config: SftConfig) -> None:
+    """SFT. Raises what `train_sft` raises; KeyboardInterrupt where the run was stopped."""
+    require_training("trajset train")
+    from ..trainers.sft import train_sft
+
+    _run(config.out, lambda audience: train_sft(config, audience))
+
+
+def _run(out: Path, train: Callable[[Audience], Ended]) -> None:
+    _quiet()
+    first = os.environ.get("RANK", "0") == "0"
+    ended = train(Audience(STDERR, _say if first else _silent))
+    if not first:
+        return
+    if ended.nothing_to_do:
+        console.print(f"{out}: nothing to do, the run is complete.", soft_wrap=True)
+        return
+    progress, result = ended.lineage.progress, ended.lineage.result
+    if ended.interrupted:
+        console.print(f"{out}: stopped at step {progress.step:,} of {progress.steps:,}; --resume goes on.")
+        raise KeyboardInterrupt
+    console.print(
+        f"{out}: {progress.step:,} steps, {progress.rows_seen:,} rows, {progress.tokens_seen:,} tokens "
+        f"({progress.loss_tokens_seen:,} with loss) in {progress.seconds:,.0f} s; last loss "
+        f"{result.get('loss', float('nan')):.4g}. {LINEAGE} says what it was made of.",
+        soft_wrap=True,
+    )
+
+
+def repeat_run(file: Path, given: JsonObject, again: Callable[[str, JsonObject], None]) -> None:
+    """Run what a lineage tells of once more, and say whether it came out the same.
+
+    Raises:
+        DataError: the lineage cannot be read; data or model are not found, or are others.
+        ... and what the method raises.
+    """
+    require_training("trajset train")
+    before = read_lineage(file)
+    options = options_again(before, file, given)
+    check_same(before, options)
+    again(before.method, options)
+    console.print(outcome(read_lineage(Path(str(options["out"]))), before), soft_wrap=True)
+
+
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True)
+
+
+def _silent(text: str) -> None:
+    """On other ranks than the first nothing is said."""
+
+
+def _quiet() -> None:
+    """Let libraries speak of what is wrong only: what they tell of a run is told here."""
+    import datasets
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing. is deprecated")  # TRL sets it too
+    logging.getLogger("trl").setLevel(logging.ERROR)
+    logging.getLogger("accelerate").setLevel(logging.ERROR)

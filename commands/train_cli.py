@@ -1,0 +1,76 @@
+"""`trajset train`: a command for each method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from ..trainers.options import SftConfig
+from .boundary import options_in
+
+app = App(
+    name="train",
+    help="Train a student on a named split of a dataset at a revision, or by its own searches.",
+    help_format="markdown",
+    default_parameter=Parameter(negative=""),
+)
+
+
+@app.command
+def sft(*, config: SftConfig) -> None:
+    """Supervised fine-tuning on the rows of a split: reasoning, searches and answers carry loss.
+
+    The split is rendered for the model and audited first: how many tokens carry loss, and whether an answer
+    or a search would be lost. Ctrl-C keeps a checkpoint; `--resume` goes on.
+    """
+    from .train import run_sft
+
+    run_sft(config)
+
+
+@app.default
+def repeat(
+    *,
+    from_lineage: Annotated[
+        Path, Parameter(help="The `training.json` of a run, or a folder that holds one.")
+    ],
+    out: Path,
+    data: str | None = None,
+    model: str | None = None,
+    index: tuple[str, ...] = (),
+    teacher: str | None = None,
+) -> None:
+    """Repeat a run from its lineage, or train by one of the methods below.
+
+    Data and model are checked to be what they were; what is on the Hub is found by itself. At the end it says
+    whether the weights are the same, bit for bit.
+
+    Parameters
+    ----------
+    out
+        Folder of the new run.
+    data
+        Where the split is now, if it was a folder that has moved.
+    model
+        Where the student is now, likewise.
+    index
+        Where the index is now, for methods that search.
+    teacher
+        Where the teacher is now, for distillation.
+    """
+    from .train import repeat_run
+
+    given = {"data": data, "model": model, "index": list(index), "teacher": teacher, "out": str(out)}
+    repeat_run(from_lineage, {name: value for name, value in given.items() if value}, _again)
+
+
+def _again(method: str, options: dict[str, object]) -> None:
+    """Run a method's command with these options."""
+    before = app.config
+    app.config = (options_in(options, "training.json"),)
+    try:
+        app([method], result_action="return_none")
+    finally:
+        app.config = before

@@ -1,0 +1,84 @@
+"""A run repeated from its lineage: where data and model are now, and whether they are what they were."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ..builder.errors import DataError, Problem
+from ..builder.hub_client import THE_HUB, HubSite
+from ..builder.schema import JsonObject
+from .lineage import LINEAGE, Lineage
+from .named_split import open_split
+from .options import PLACES
+from .student_model import find_student
+from .training_run import CONFIG
+
+
+def options_again(lineage: Lineage, file: Path, given: JsonObject) -> JsonObject:
+    """The options that repeat a run: those of the lineage, with the places where things are.
+
+    `given` are places on the command line. What is not given is taken from the Hub where the lineage names a
+    repository, else from the `config.toml` beside the lineage.
+
+    Raises:
+        DataError: a place is in none of the three; the message says which option to give.
+    """
+    folder = file if file.is_dir() else file.parent
+    beside = _beside(folder / CONFIG)
+    places = {name: value for name, value in beside.items() if name in PLACES}
+    places |= _at_the_hub(lineage) | given
+    for name in ("data", "model"):
+        if name not in places:
+            told: Any = lineage.dataset if name == "data" else lineage.model
+            fix = f"Give --{name}, where {told.get('name')} is now."
+            raise DataError(str(Problem(name, f"must be found: {LINEAGE} names no place of it", None, fix)))
+    places = {name: value for name, value in places.items() if name not in ("resume", "preset")}
+    return lineage.options | places
+
+
+def _beside(file: Path) -> JsonObject:
+    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+
+def _at_the_hub(lineage: Lineage) -> JsonObject:
+    dataset, model = lineage.dataset, lineage.model
+    places: JsonObject = {}
+    if dataset.get("repo"):
+        places["data"] = f"hf:{dataset['repo']}@{dataset['commit']}:{dataset['split']}"
+    if model.get("source") == "hub":
+        places |= {"model": model["name"], "model-revision": model["revision"]}
+    return places
+
+
+def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -> None:
+    """See that rows and model are those of the lineage.
+
+    Raises:
+        DataError: they are others.
+    """
+    split = open_split(str(options["data"]), site=site)
+    _same("data", lineage.dataset.get("fingerprint"), split.fingerprint)
+    student = find_student(str(options["model"]), options.get("model-revision"))
+    _same("model", lineage.model.get("revision"), student.files.revision)
+
+
+def _same(what: str, was: Any, found: str) -> None:
+    if was != found:
+        fix = f"Give --{what}, where the one of {LINEAGE} is."
+        raise DataError(str(Problem(what, f"must be what was trained on ({was})", found, fix)))
+
+
+def outcome(lineage: Lineage, before: Lineage) -> str:
+    """Whether a repeated run came out as the first one did, to the bit, and what may be why not."""
+    old, new = before.result.get("weights"), lineage.result.get("weights")
+    if old == new:
+        return f"The same weights, bit for bit ({new})."
+    found = [*_differing(before.versions, lineage.versions), *_differing(before.machine, lineage.machine)]
+    reasons = ", ".join(found) or "nothing that is recorded; GPU kernels may add up in another order"
+    return f"Other weights ({old} -> {new}). What differs: {reasons}."
+
+
+def _differing(old: JsonObject, new: JsonObject) -> list[str]:
+    return [f"{name} {value} -> {new.get(name)}" for name, value in old.items() if new.get(name) != value]

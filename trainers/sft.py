@@ -1,0 +1,147 @@
+"""Supervised fine-tuning: the rows of a named split, rendered and audited here, fitted by TRL's `SFTTrainer`.
+
+    split -> rows -> token ids and labels -> audit -> SFTTrainer -> model, training.json, card, curves
+
+TRL gets token ids and labels, and takes them as they are: nothing of its own template handling, masking or
+truncation is left to go wrong. Needs the extra `[train]`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+from trl.trainer.sft_config import SFTConfig as TrlSftConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from ..builder.errors import ConfigError, Problem
+from .arguments import common_arguments, lora_config, with_others
+from .audit_lines import audit_lines
+from .chat_tokenizer import open_tokenizer
+from .named_split import open_split
+from .options import RenderingOptions, SftConfig, outcome_options
+from .recorded import Recorded
+from .render import Limits, Renderer
+from .run_book import RunBook
+from .student_model import StudentFiles, find_student
+from .target import Target, choose_target
+from .training_data import Preparation, TrainingData, prepare
+from .training_run import Audience, Ended, fit, new_lineage, run_folder, with_audit, with_target
+
+_RECURRENT = ("linear_attention", "mamba", "recurrent", "conv")
+"""Layer types that carry a state from token to token: laid side by side, rows would see each other."""
+
+
+class RecordedSft(Recorded, SFTTrainer):
+    """TRL's trainer, keeping account of what it sees."""
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """One batch."""
+        self.book.see(*counts(inputs))
+        return super().training_step(model, inputs, num_items_in_batch)
+
+
+def train_sft(config: SftConfig, audience: Audience) -> Ended:
+    """Train, or go on with a run.
+
+    Raises:
+        ConfigError: no such model, no usable template, bad options, a taken folder, too little memory.
+        DataError: no such dataset, revision or split; the audit refuses the rows.
+        HubError, StorageError: the Hub or the disk refuses.
+    """
+    split = open_split(config.data, config.preset)
+    student = find_student(config.model, config.model_revision)
+    target = target_of(student, config.rendering)
+    lineage = new_lineage("sft", split.to_json(), student.to_json(), outcome_options(config))
+    with run_folder(config, with_target(lineage, target)) as folder:
+        if folder.earlier and folder.is_complete:
+            return Ended(folder.earlier, nothing_to_do=True)
+        renderer = Renderer(target, limits_of(student, config.rendering))
+        data = prepare(
+            split.rows(),
+            Preparation(
+                renderer,
+                folder.work,
+                config.fitting.eval_fraction,
+                config.fitting.seed,
+                config.rendering.allow_truncation,
+            ),
+        )
+        for line in audit_lines(data.audit, target):
+            audience.say(line)
+        book = RunBook(folder, with_audit(lineage, target, data.audit.to_json()), audience.say)
+        trainer = sft_trainer(config, student, target, data, book)
+        return fit(trainer, book, target, audience)
+
+
+def target_of(student: StudentFiles, rendering: RenderingOptions) -> Target:
+    """How rows are rendered for the student. Raises what `open_tokenizer` and `choose_target` raise."""
+    tokenizer = open_tokenizer(student.place, student.commit, rendering.family)
+    return choose_target(tokenizer, rendering.grammar, rendering.reasoning)
+
+
+def limits_of(student: StudentFiles, rendering: RenderingOptions) -> Limits:
+    """`max_length`, or the model's context where that is shorter."""
+    context = student.context()
+    most = min(rendering.max_length, context) if context else rendering.max_length
+    return Limits(most, rendering.observation_tokens)
+
+
+def sft_trainer(
+    config: SftConfig, student: StudentFiles, target: Target, data: TrainingData, book: RunBook
+) -> RecordedSft:
+    """TRL's trainer over prepared rows.
+
+    Raises:
+        ConfigError: TRL refuses an argument, or packing is not safe for this model.
+    """
+    arguments = sft_arguments(config, student, data, book.folder.path)
+    if arguments.packing:
+        _check_packing(student)
+    trainer = RecordedSft(
+        model=student.place,
+        args=arguments,
+        train_dataset=data.train,
+        eval_dataset=data.held_out,
+        processing_class=target.tokenizer.inner,
+        peft_config=lora_config(config.lora),
+    )
+    trainer.book = book
+    return trainer
+
+
+def sft_arguments(config: SftConfig, student: StudentFiles, data: TrainingData, out: Path) -> Any:
+    """TRL's config. Rows come cut already; `max_length` here is the length that packing fills."""
+    fitting = config.fitting
+    measured = data.held_out is not None
+    arguments = common_arguments(fitting, out, student.commit) | {
+        "max_length": data.audit.limits.max_length,
+        "packing": fitting.packing,
+        "dataset_kwargs": {"skip_prepare_dataset": not fitting.packing},
+        "eval_packing": False,
+        "eval_strategy": "steps" if measured else "no",
+        "eval_steps": (fitting.eval_steps or fitting.save_steps) if measured else None,
+        "per_device_eval_batch_size": fitting.per_device_train_batch_size,
+    }
+    return with_others(TrlSftConfig, arguments, fitting.trainer_arg)
+
+
+def _check_packing(student: StudentFiles) -> None:
+    """Packing is safe where only attention looks back, which keeps to the documents' position ids."""
+    config: Any = AutoConfig.from_pretrained(student.place, revision=student.commit)
+    layers = [str(layer) for layer in getattr(config.get_text_config(), "layer_types", None) or ()]
+    found = sorted({layer for layer in layers if any(name in layer for name in _RECURRENT)})
+    if found or "mamba" in str(config.model_type):
+        rule = "must be off for models whose layers carry a state from row to row"
+        problem = Problem("packing", rule, found or config.model_type, "Leave --packing out.")
+        raise ConfigError(str(problem))
+
+
+def counts(inputs: Any) -> tuple[int, int, int]:
+    """Rows, tokens and tokens with loss of a batch, padded (attention mask) or packed (position ids)."""
+    labels = inputs["labels"]
+    loss = int((labels != -100).sum())
+    if "position_ids" in inputs:
+        return int((inputs["position_ids"] == 0).sum()), int(labels.numel()), loss
+    return int(labels.shape[0]), int(inputs["attention_mask"].sum()), loss
