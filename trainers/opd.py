@@ -25,6 +25,7 @@ from trl.trainer.distillation_trainer import DistillationTrainer
 
 from ..builder.errors import ConfigError, Problem
 from .completions import Completions, Live, LiveSource, Replay, ReplaySource, Source, question_set
+from .epoch_order import Batches, EpochOrder
 from .live import LiveRollouts, LiveSettings, open_rollouts
 from .live_chat import Room
 from .lockstep import Said
@@ -79,6 +80,15 @@ class OpdTrainer(DistillationTrainer):
         if isinstance(source, Live):
             live = LiveSource(self, self.single_turn, source, self._rollouts(parts))
             self._source, self._stopping = live, live.generate.stopping
+
+    def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
+        """TRL's order of a generation's lines, by epoch."""
+        args = cast("DistillationConfig", self.args)
+        accumulated = args.gradient_accumulation_steps
+        size = args.per_device_train_batch_size * self.accelerator.num_processes * accumulated
+        seed = args.seed if self.shuffle_dataset else None
+        lines: Any = self.train_dataset if dataset is None else dataset
+        return EpochOrder(lines, Batches(size, accumulated), seed, lambda: self.state.global_step)
 
     def single_turn(self, prompts: list[list[int]]) -> list[Said]:
         """One turn of the student after each prompt, as TRL generates it."""
