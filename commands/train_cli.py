@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from ..trainers.options import SftConfig
+from ..trainers.rft_options import RftConfig
 from .boundary import options_in
 
 app = App(
@@ -28,6 +29,18 @@ def sft(*, config: SftConfig) -> None:
     from .train import run_sft
 
     run_sft(config)
+
+
+@app.command
+def rft(*, config: RftConfig) -> None:
+    """Rejection fine-tuning: the student answers new questions, the recipe filters, it learns what is kept.
+
+    Each round leaves a dataset and a model. A round that keeps fewer rows than `--min-kept` is an error: from
+    a few survivors a weak student collapses. `--resume` goes on wherever a run was stopped.
+    """
+    from .train import run_rft
+
+    run_rft(config)
 
 
 @app.default

@@ -66,6 +66,7 @@ class Lineage:
     target: JsonObject = field(default_factory=dict)
     audit: JsonObject = field(default_factory=dict)
     teacher: JsonObject | None = None
+    inputs: JsonObject = field(default_factory=dict)
     progress: Progress = Progress()
     result: JsonObject = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict[str, str])
@@ -91,6 +92,7 @@ class Lineage:
             "data": rows,
             "model": model,
             "teacher": teacher,
+            "inputs": self.inputs,
             "target": self.target,
             "options": {key: value for key, value in self.options.items() if key not in WATCHING},
         }
