@@ -64,7 +64,7 @@ class LoraOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """How weights are fitted."""
+    """How weights are fitted. (Subclasses stand in this module: their types are looked up in it.)"""
 
     learning_rate: Above = 1e-5
     """Highest learning rate of AdamW."""
@@ -127,9 +127,21 @@ class SftFitting(Fitting):
     """Steps between two measurements of it; 0: at every checkpoint and at the end."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class RftFitting(SftFitting):
+    """The paper's: two epochs at half of SFT's learning rate."""
+
+    learning_rate: Above = 5e-6
+    """Highest learning rate of AdamW."""
+    num_train_epochs: Above = 2.0
+    """Passes over the rows that are kept, in each round."""
+
+
 PLAIN_RENDERING = RenderingOptions()
 NO_LORA = LoraOptions()
 SFT_FITTING = SftFitting()
+RFT_FITTING = RftFitting()
 
 
 @Parameter(name="*")
