@@ -16,7 +16,7 @@ only judges what is written.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from transformers import AutoConfig, StoppingCriteriaList, TrainerCallback
@@ -172,9 +172,11 @@ def _context(model: Any, args: DistillationConfig) -> int:
 
 _NO_LIMIT = 1 << 30
 
+Kind = TypeVar("Kind", bound=OpdTrainer)
 
-def opd_trainer(args: DistillationConfig, parts: OpdParts) -> OpdTrainer:
-    """The trainer, with parts that go together.
+
+def opd_trainer(args: DistillationConfig, parts: OpdParts, kind: type[Kind] = OpdTrainer) -> Kind:
+    """The trainer, or a kind of it, with parts that go together.
 
     Raises:
         ConfigError: student and teacher have other tokens, a temperature that a server cannot give, or a chat
@@ -195,7 +197,7 @@ def opd_trainer(args: DistillationConfig, parts: OpdParts) -> OpdTrainer:
         theirs = _vocabulary_size(parts.teacher.model, args.teacher_model_init_kwargs)
         ours = _vocabulary_size(parts.model, args.model_init_kwargs)
         check_vocabularies(tokenizer, parts.teacher.tokenizer, ours, theirs)
-    return OpdTrainer(args, parts)
+    return kind(args, parts)
 
 
 def _vocabulary_size(model: Any, loading: Any) -> int:

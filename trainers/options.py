@@ -138,10 +138,26 @@ class RftFitting(SftFitting):
     """Passes over the rows that are kept, in each round."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class OpdFitting(Fitting):
+    """The paper's: 32 rollouts a step, four passes over the questions."""
+
+    learning_rate: Above = 2e-6
+    """Highest learning rate of AdamW."""
+    num_train_epochs: Above = 4.0
+    """Passes over the questions, or over the rows of a replay."""
+    per_device_train_batch_size: Positive = 4
+    """Rollouts of a device that are learnt from at a time."""
+    gradient_accumulation_steps: Positive = 8
+    """Batches of one optimizer step; their rollouts are made together."""
+
+
 PLAIN_RENDERING = RenderingOptions()
 NO_LORA = LoraOptions()
 SFT_FITTING = SftFitting()
 RFT_FITTING = RftFitting()
+OPD_FITTING = OpdFitting()
 
 
 @Parameter(name="*")

@@ -29,6 +29,21 @@ class SearchOptions:
     retrieval: RetrievalConfig = PLAIN
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class OpdSearch(SearchOptions):
+    """The search tool of live rollouts."""
+
+    index: tuple[str, ...] = ()
+    """Folder of the index (`trajset index`), or `es:URL/ALIAS` in Elasticsearch. Given several times: their
+    rankings are fused."""
+    max_turns: Positive = 5
+    """Most turns of a rollout."""
+
+
+OPD_SEARCH = OpdSearch()
+
+
 def search_facts(search: SearchOptions) -> JsonObject:
     """The search tool as lineage names it: engine and corpus, each with its hash, and no place.
 
