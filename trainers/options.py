@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from ..builder.config import config_values
 from ..builder.option_types import Count, Flag, Positive, Seed, Share
-from ..builder.schema import JsonObject
+
+if TYPE_CHECKING:
+    from ..builder.schema import JsonObject
 
 Above = Annotated[float, Parameter(validator=Number(gt=0))]
 AtLeastZero = Annotated[float, Parameter(validator=Number(gte=0))]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
 from ..builder.option_types import Positive
 from ..builder.retrieval_config import PLAIN, RetrievalConfig
-from ..builder.schema import JsonObject
+
+if TYPE_CHECKING:
+    from ..builder.schema import JsonObject
 
 
 @Parameter(name="*")
