@@ -17,6 +17,7 @@ from ..builder.option_types import Count, Flag, Positive, Seed, Share
 
 if TYPE_CHECKING:
     from ..builder.schema import JsonObject
+from ..builder.source_config import ELASTIC_OPTIONS
 
 Above = Annotated[float, Parameter(validator=Number(gt=0))]
 AtLeastZero = Annotated[float, Parameter(validator=Number(gte=0))]
@@ -188,9 +189,12 @@ PLACES = frozenset(
     (
         *("data", "model", "model-revision", "out", "resume", "preset", "deepspeed"),
         *("questions", "index", "teacher", "teacher-revision", "recipe", "search-cache", "embedding-model"),
+        *("teacher-url", "teacher-timeout", "teacher-retries", "api-key-env"),
+        *ELASTIC_OPTIONS,
     )
 )
-"""Options that say where things are; what they lead to stands in the lineage by its content."""
+"""Options that say where things are and how they are reached; what they lead to stands in the lineage by its
+content."""
 WATCHING = frozenset({"logging-steps", "save-steps", "save-total-limit", "report-to"})
 """Options that change nothing about the outcome."""
 

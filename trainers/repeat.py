@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..builder.errors import DataError, Problem
 from ..builder.hub_client import THE_HUB, HubSite
+from ..builder.identity import content_hash
+from ..builder.questions import load_questions
 from ..builder.schema import JsonObject
+from ..builder.source_config import QuestionFields
 from .lineage import LINEAGE, Lineage
 from .named_split import open_split
 from .options import PLACES
@@ -29,13 +33,18 @@ def options_again(lineage: Lineage, file: Path, given: JsonObject) -> JsonObject
     beside = _beside(folder / CONFIG)
     places = {name: value for name, value in beside.items() if name in PLACES}
     places |= _at_the_hub(lineage) | given
-    for name in ("data", "model"):
+    for name in (_rows(lineage), "model"):
         if name not in places:
-            told: Any = lineage.dataset if name == "data" else lineage.model
+            told: Any = lineage.model if name == "model" else lineage.dataset
             fix = f"Give --{name}, where {told.get('name')} is now."
             raise DataError(str(Problem(name, f"must be found: {LINEAGE} names no place of it", None, fix)))
     places = {name: value for name, value in places.items() if name not in ("resume", "preset")}
     return lineage.options | places
+
+
+def _rows(lineage: Lineage) -> str:
+    """The option that names what was learnt from."""
+    return "questions" if lineage.dataset.get("kind") == "questions" else "data"
 
 
 def _beside(file: Path) -> JsonObject:
@@ -53,15 +62,32 @@ def _at_the_hub(lineage: Lineage) -> JsonObject:
 
 
 def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -> None:
-    """See that rows and model are those of the lineage.
+    """See that rows, or questions, and model are those of the lineage.
 
     Raises:
         DataError: they are others.
     """
-    split = open_split(str(options["data"]), site=site)
-    _same("data", lineage.dataset.get("fingerprint"), split.fingerprint)
+    rows = _rows(lineage)
+    found = (
+        _questions(options)
+        if rows == "questions"
+        else open_split(str(options["data"]), site=site).fingerprint
+    )
+    _same(rows, lineage.dataset.get("fingerprint"), found)
     student = find_student(str(options["model"]), options.get("model-revision"))
     _same("model", lineage.model.get("revision"), student.files.revision)
+
+
+def _questions(options: JsonObject) -> str:
+    """The hash of the questions that the options name."""
+    names = {field.name: options.get(field.name.replace("_", "-")) for field in fields(QuestionFields)}
+    places = {name: tuple(value) if isinstance(value, list) else value for name, value in names.items()}
+    given = {name: value for name, value in places.items() if value not in (None, "none")}
+    limit = options.get("limit")
+    most = limit if isinstance(limit, int) else None
+    source = str(options["questions"])
+    asked = load_questions(source, most, int(options.get("seed", 0)), replace(QuestionFields(), **given))
+    return content_hash(tuple(asked))
 
 
 def _same(what: str, was: Any, found: str) -> None:
