@@ -92,7 +92,7 @@ def _ways(
     """Each way, and whether the probe has a user message before its last turn: in each grammar first with it,
     as some templates forget reasoning there or refuse it, then without."""
     forms: tuple[ReasoningForm, ...] = ("native", "text") if reasoning == "keep" else ("dropped",)
-    twin = _training_twin(tokenizer)
+    twin = training_twin(tokenizer)
     for grammar in grammars:
         for reminded in (True, False):
             for form in forms:
@@ -137,7 +137,7 @@ def _probe(grammar: Grammar, *, reminded: bool) -> list[Message]:
     ]
 
 
-def _training_twin(tokenizer: ChatTokenizer) -> ChatTokenizer | None:
+def training_twin(tokenizer: ChatTokenizer) -> ChatTokenizer | None:
     """With trl's training template, where the model's own is Qwen3's to the byte; that of the other families
     renders nothing more than theirs."""
     from trl.chat_template_utils import qwen3_chat_template, qwen3_training_chat_template

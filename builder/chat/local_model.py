@@ -27,10 +27,9 @@ from .fitting import template_record
 from .local_batch import Line, LineSampler, LineStop
 from .model import ChatRequest, ChatUnavailableError, Completion, ContextLengthError
 from .model_files import ModelFiles
-from .replies import read_text
+from .replies import opens_thinking, read_text, reply_text
 
 _DTYPES = {"cuda": torch.bfloat16}  # elsewhere float32
-_OPENED = ("<think>", "<think>\n")
 
 Outcome = Completion | ContextLengthError | ChatUnavailableError
 
@@ -131,7 +130,7 @@ class LocalModel:
         if room < 1:
             return ContextLengthError(f"{len(prompt)} tokens do not fit a context of {self._context}")
         asked.line = Line(prompt, request.sampling, request.seed, request.stop, room, asked.dropped)
-        asked.line.thinking = text.endswith(_OPENED)
+        asked.line.thinking = opens_thinking(text)
         return asked.line
 
     def _prompt(self, request: ChatRequest) -> str:
@@ -170,7 +169,8 @@ class LocalModel:
         return config
 
     def _completion(self, request: ChatRequest, line: Line, seconds: float) -> Completion:
-        text = self._text(line.reply, request.stop)
+        text = self._tokenizer.decode(line.reply, skip_special_tokens=False)
+        text = reply_text(text, request.stop, self._special)
         calls: CallFormat | None = self._call_format if request.tools and request.may_call else None
         message = read_text(text, calls, thinking=line.thinking)
         finish = "tool_calls" if message.tool_calls and line.finish == "stop" else line.finish or "stop"
@@ -183,19 +183,6 @@ class LocalModel:
             tuple(line.prompt) if request.token_ids else None,
             tuple(line.reply) if request.token_ids else None,
         )
-
-    def _text(self, reply: list[int], stop: tuple[str, ...]) -> str:
-        """The reply up to a stop string, without the control tokens that no call format needs."""
-        text = self._tokenizer.decode(reply, skip_special_tokens=False)
-        for end in stop:
-            text = text.split(end, 1)[0]
-        for token in self._special:
-            if token not in _MARKS:
-                text = text.replace(token, "")
-        return text
-
-
-_MARKS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[ARGS]", "<|python_tag|>")
 
 
 def _end_tokens(tokenizer: Any, generation: GenerationConfig) -> set[int]:

@@ -8,7 +8,7 @@ no JSON keeps its text under `MALFORMED_ARGUMENTS`, and so counts against the mo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from ..prompts import MALFORMED_ARGUMENTS
@@ -19,9 +19,26 @@ from .wire import read_arguments, read_json
 
 _THINK_END = "</think>"
 _THINK = "<think>"
+_MARKS = (_THINK, _THINK_END, "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[ARGS]", "<|python_tag|>")
+"""Tokens that a reply is read by, though some tokenizers call them special."""
 _HERMES = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _LLAMA = re.compile(r"\A\s*(?:<\|python_tag\|>)?\s*(\{.*)\Z", re.DOTALL)
 _MISTRAL_NAMED = re.compile(r"\s*([\w.-]+)(?:\[ARGS\])?(\{.*)", re.DOTALL)  # `name{...}`, since 2025
+
+
+def opens_thinking(prompt: str) -> bool:
+    """Whether a prompt ends inside the thinking that the template has opened."""
+    return prompt.endswith((_THINK, f"{_THINK}\n"))
+
+
+def reply_text(text: str, stop: Iterable[str], special: Iterable[str]) -> str:
+    """A decoded reply up to a stop string, without the control tokens that no call format needs."""
+    for end in stop:
+        text = text.split(end, 1)[0]
+    for token in special:
+        if token not in _MARKS:
+            text = text.replace(token, "")
+    return text
 
 
 def read_text(text: str, call_format: CallFormat | None, *, thinking: bool = False) -> Message:
