@@ -71,7 +71,7 @@ class OpenAIChat:
         Raises:
             ConfigError: the base URL is none, or holds a password; the key cannot be sent.
         """
-        _check_url(endpoint.base_url)
+        check_url(endpoint.base_url)
         self._endpoint, self._key = endpoint, os.environ.get(endpoint.api_key_env, "").strip() or None
         try:
             self._transport = Transport.open(endpoint.base_url, self._key, endpoint.timeout_s)
@@ -190,7 +190,12 @@ class OpenAIChat:
         return text if self._key is None else text.replace(self._key, "[key]")
 
 
-def _check_url(text: str) -> None:
+def check_url(text: str) -> None:
+    """Whether a text is the address of an API.
+
+    Raises:
+        ConfigError: it is none, or holds a password.
+    """
     shown = re.sub(r"//[^/]*@", "//...@", text)
     try:
         url = Url(text)

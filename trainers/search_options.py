@@ -1,0 +1,28 @@
+"""Options of the search tool that a student uses while it trains; light to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cyclopts import Parameter
+
+from ..builder.option_types import Positive
+from ..builder.retrieval_config import PLAIN, RetrievalConfig
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The search tool, and how often a student may use it."""
+
+    index: tuple[str, ...]
+    """Folder of the index (`trajset index`), or `es:URL/ALIAS` in Elasticsearch. Given several times: their
+    rankings are fused."""
+    k: Positive = 5
+    """Passages shown per search."""
+    policy: Literal["always_search", "adaptive"] = "always_search"
+    """Search policy of the system prompt."""
+    max_turns: Positive = 6
+    """Most turns of a rollout."""
+    retrieval: RetrievalConfig = PLAIN
