@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ..builder.schema import JsonObject
+from ..trainers.grpo_options import GrpoConfig
 from ..trainers.lineage import LINEAGE, read_lineage
 from ..trainers.options import SftConfig
 from ..trainers.repeat import check_same, options_again, outcome
@@ -27,6 +28,14 @@ def run_sft(config: SftConfig) -> None:
     from ..trainers.sft import train_sft
 
     _run(config.out, lambda audience: train_sft(config, audience))
+
+
+def run_grpo(config: GrpoConfig) -> None:
+    """GRPO. Raises what `train_grpo` raises; KeyboardInterrupt where the run was stopped."""
+    require_training("trajset train")
+    from ..trainers.grpo import train_grpo
+
+    _run(config.out, lambda audience: train_grpo(config, audience))
 
 
 def _run(out: Path, train: Callable[[Audience], Ended]) -> None:
@@ -48,6 +57,20 @@ def _run(out: Path, train: Callable[[Audience], Ended]) -> None:
         f"{result.get('loss', float('nan')):.4g}. {LINEAGE} says what it was made of.",
         soft_wrap=True,
     )
+    if "reward_first" in result:
+        console.print(_reinforced(result), soft_wrap=True)
+
+
+def _reinforced(result: JsonObject) -> str:
+    """How a run with rewards went."""
+    told = f"reward {result['reward_first']:.3f} -> {result['reward_last']:.3f}"
+    if "searches_last" in result:
+        told += f", {result['searches_last']:.2f} searches a question"
+    collapse = result.get("collapse")
+    if collapse is None:
+        return f"{told}; too short to say whether it collapsed."
+    found = [f"{one['what']} at step {one['step']:,}" for one in collapse]
+    return f"{told}; {'collapsed: ' + ', '.join(found) if found else 'no collapse'}."
 
 
 def repeat_run(file: Path, given: JsonObject, again: Callable[[str, JsonObject], None]) -> None:
@@ -82,5 +105,8 @@ def _quiet() -> None:
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing. is deprecated")  # TRL sets it too
+    warnings.filterwarnings(
+        "ignore", message=".*'rollout_func'"
+    )  # experimental in TRL
     logging.getLogger("trl").setLevel(logging.ERROR)
     logging.getLogger("accelerate").setLevel(logging.ERROR)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..builder.errors import DataError, Problem
 from ..builder.hub_client import THE_HUB, HubSite
+from ..builder.retrieval.opening import open_index
 from ..builder.schema import JsonObject
 from .lineage import LINEAGE, Lineage
 from .named_split import open_split
@@ -29,10 +30,12 @@ def options_again(lineage: Lineage, file: Path, given: JsonObject) -> JsonObject
     beside = _beside(folder / CONFIG)
     places = {name: value for name, value in beside.items() if name in PLACES}
     places |= _at_the_hub(lineage) | given
-    for name in ("data", "model"):
+    told = {"data": lineage.dataset.get("name"), "model": lineage.model.get("name")}
+    if lineage.search:
+        told["index"] = f"an index of {lineage.search['corpus']}"
+    for name, what in told.items():
         if name not in places:
-            told: Any = lineage.dataset if name == "data" else lineage.model
-            fix = f"Give --{name}, where {told.get('name')} is now."
+            fix = f"Give --{name}, where {what} is now."
             raise DataError(str(Problem(name, f"must be found: {LINEAGE} names no place of it", None, fix)))
     places = {name: value for name, value in places.items() if name not in ("resume", "preset")}
     return lineage.options | places
@@ -53,7 +56,7 @@ def _at_the_hub(lineage: Lineage) -> JsonObject:
 
 
 def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -> None:
-    """See that rows and model are those of the lineage.
+    """See that rows, model and search engine are those of the lineage.
 
     Raises:
         DataError: they are others.
@@ -62,6 +65,14 @@ def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -
     _same("data", lineage.dataset.get("fingerprint"), split.fingerprint)
     student = find_student(str(options["model"]), options.get("model-revision"))
     _same("model", lineage.model.get("revision"), student.files.revision)
+    if lineage.search:
+        _check_search(lineage.search, options["index"])
+
+
+def _check_search(search: JsonObject, index: Any) -> None:
+    """The corpus; what is laid around the engine stands in the options."""
+    specs = cast("list[str]", [index] if isinstance(index, str) else index)
+    _same("index", search["corpus"], open_index(specs).corpus)
 
 
 def _same(what: str, was: Any, found: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class RunBook:
         self._tokens += tokens
         self._loss_tokens += loss_tokens
 
+    def note(self, result: Mapping[str, Any]) -> None:
+        """Put something into the lineage's result, to be written with the next checkpoint."""
+        self.lineage = replace(self.lineage, result={**self.lineage.result, **result})
+
     def progress(self, state: Any) -> Progress:
         """How far the run is, over all processes (each has to ask)."""
         rows, tokens, loss_tokens = _summed((self._rows, self._tokens, self._loss_tokens))
@@ -83,7 +87,8 @@ class RunBook:
             self.folder.path / HISTORY,
             b"".join(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) + b"\n" for one in history),
         )
-        write_curves(self.folder.path, self.lineage.method, history)
+        marks = {one["step"]: one["what"] for one in self.lineage.result.get("collapse") or ()}
+        write_curves(self.folder.path, self.lineage.method, history, marks)
 
 
 def _last(history: list[dict[str, float]]) -> dict[str, float]:
