@@ -54,6 +54,11 @@ class Canned:
     said: dict[int, list[list[int]]] = field(default_factory=dict)
     _prompts: list[list[int]] = field(default_factory=list)
 
+    @property
+    def rollouts(self) -> int:
+        """How many there were at first."""
+        return len(self._prompts)
+
     def __call__(self, batch: Batch) -> list[Said]:
         self.batches.append(batch)
         if not self._prompts:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, Protocol
 
 from accelerate.utils import gather_object
@@ -17,7 +16,6 @@ from ..builder.prompts import stop_strings
 from ..builder.schema import Question, Row
 from .live import LiveRollouts, Writer
 from .live_steps import Place, asks_of, live_origin, rows_of, told, writer_at
-from .render import Rendered
 from .segments import MASKED
 from .step_store import StepStore
 from .trl_generation import SingleTurn, TrlGenerate, seeded
@@ -25,7 +23,7 @@ from .trl_generation import SingleTurn, TrlGenerate, seeded
 
 @dataclass(frozen=True, slots=True)
 class Completions:
-    """B prompts and completions as ids; `mask` is 1 where the loss is taken; `told` is what to log of them."""
+    """B prompts and completions as ids; `mask` is 1 where the loss is taken; `told` is what to log."""
 
     prompt_ids: list[list[int]]
     completion_ids: list[list[int]]
@@ -70,8 +68,7 @@ class Live:
 
 
 class LiveSource:
-    """Live rollouts by a trainer's model, seeded by the training seed and the step: a run that goes on makes the
-    same ones."""
+    """Live rollouts by a trainer's model, seeded by training seed and step: a resumed run makes the same."""
 
     def __init__(self, trainer: Any, single_turn: SingleTurn, live: Live, rollouts: LiveRollouts) -> None:
         self._trainer, self._live, self._rollouts = trainer, live, rollouts
@@ -98,7 +95,8 @@ class LiveSource:
         with seeded(derived_seed(seed, "generation", step, process)):
             made = self._rollouts.run(asks, student, self.generate)
             self.generate.finish()
-        rows = self._gathered(rows_of(made, asks, self._origin, datetime.now(UTC), student))
+        origin = replace(self._origin, teacher_revision=student.revision)
+        rows = self._gathered(rows_of(made, asks, origin, datetime.now(UTC)))
         self._keep(step, rows)
         end = self._trainer.eos_token_ids[0]
         return Completions(
@@ -125,48 +123,22 @@ class LiveSource:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Off-policy: rows of a dataset as rendered for the student; of each the first `max_length` tokens."""
+    """Off-policy: rows rendered for the student, as columns `input_ids` and `labels` (-100 without loss)."""
 
-    rows: Iterable[Rendered]
-    max_length: int | None = None
-
-    def dataset(self) -> Dataset:
-        """The training set: prompt, completion and mask of every row in which something is learnt.
-
-        Raises:
-            DataError: there is none.
-        """
-        split = chain.from_iterable(_split(row, self.max_length) for row in self.rows)
-        columns: dict[str, list[Any]] = {"prompt": [], "prompt_ids": [], "completion_ids": [], "mask": []}
-        for record in split:
-            for name, value in record.items():
-                columns[name].append(value)
-        if not columns["prompt"]:
-            fix = "Raise --max-length, or choose a split with rows that the model's template takes."
-            raise DataError(str(Problem("rows", "must hold tokens to learn", 0, fix)))
-        return Dataset.from_dict(columns)
-
-
-def _split(row: Rendered, max_length: int | None) -> list[dict[str, Any]]:
-    """The row before and from its first token with loss to its last; nothing of a row without any."""
-    ids, labels = row.truncated(len(row.input_ids) if max_length is None else max_length)
-    learnt = [place for place, label in enumerate(labels) if label != MASKED]
-    if not learnt or learnt[0] == 0:
-        return []
-    first, stop = learnt[0], learnt[-1] + 1
-    mask = [int(label != MASKED) for label in labels[first:stop]]
-    record = {"prompt": row.row_id, "prompt_ids": list(ids[:first])}
-    return [record | {"completion_ids": list(ids[first:stop]), "mask": mask}]
+    rows: Dataset
 
 
 class ReplaySource:
-    """Gives the rows of a batch as they are."""
+    """Gives the rows of a batch: the prompt is what stands before the first token with loss."""
 
     def take(self, inputs: Sequence[dict[str, Any]]) -> Completions:
         """Prompt, completion and mask of each line."""
-        return Completions(
-            [line["prompt_ids"] for line in inputs],
-            [line["completion_ids"] for line in inputs],
-            [line["mask"] for line in inputs],
-            {},
-        )
+        split = [_split(line["input_ids"], line["labels"]) for line in inputs]
+        return Completions(*[[part[place] for part in split] for place in range(3)], told={})
+
+
+def _split(ids: list[int], labels: list[int]) -> tuple[list[int], list[int], list[int]]:
+    """Prompt, completion and mask of a row; what follows its last token with loss is left out."""
+    learnt = [place for place, label in enumerate(labels) if label != MASKED]
+    first, stop = max(learnt[0], 1), learnt[-1] + 1  # nothing predicts the first token of a text
+    return ids[:first], ids[first:stop], [int(label != MASKED) for label in labels[first:stop]]

@@ -59,9 +59,9 @@ def rows_of(
 def told(rows: Sequence[Row]) -> dict[str, float]:
     """What is logged of a step's rollouts; NaN where nothing can be said.
 
-    `f1`: mean over the rows that have one. `answered`, `token_limit`, `infrastructure`: shares of the
-    rollouts that ended so. `searches`: mean number. `failed_searches`: share of the searches that failed,
-    refusals of malformed calls among them.
+    `f1`: mean over the rows that have one. `answered`, `token_limit`: shares of the rollouts that ended
+    so; `failed`: that infrastructure broke. `searches`: mean number. `failed_searches`: share of the searches
+    that failed, refusals of malformed calls among them.
     """
     ends = Counter(row.outcome.stop_reason for row in rows)
     scored = [row.scores.f1 for row in rows if row.scores.f1 is not None]
@@ -73,7 +73,7 @@ def told(rows: Sequence[Row]) -> dict[str, float]:
         "searches": _share(searches, len(rows)),
         "failed_searches": _share(failed, searches),
         "token_limit": _share(ends[StopReason.TOKEN_LIMIT], len(rows)),
-        "infrastructure": _share(ends[StopReason.INFRASTRUCTURE], len(rows)),
+        "failed": _share(ends[StopReason.INFRASTRUCTURE], len(rows)),
     }
 
 
