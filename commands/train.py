@@ -11,10 +11,12 @@ from pathlib import Path
 from rich.console import Console
 
 from ..builder.schema import JsonObject
+from ..dataset_cards.render import write_card
 from ..trainers.grpo_options import GrpoConfig
 from ..trainers.lineage import LINEAGE, read_lineage
 from ..trainers.options import SftConfig
 from ..trainers.repeat import check_same, options_again, outcome
+from ..trainers.rft_options import RftConfig
 from ..trainers.student_model import require_training
 from ..trainers.training_run import Audience, Ended
 from .progress import STDERR
@@ -28,6 +30,14 @@ def run_sft(config: SftConfig) -> None:
     from ..trainers.sft import train_sft
 
     _run(config.out, lambda audience: train_sft(config, audience))
+
+
+def run_rft(config: RftConfig) -> None:
+    """RFT. Raises what `train_rft` raises; KeyboardInterrupt where the run was stopped."""
+    require_training("trajset train")
+    from ..trainers.rft import train_rft
+
+    _run(config.out, lambda audience: train_rft(config, audience, write_card))
 
 
 def run_grpo(config: GrpoConfig) -> None:
@@ -105,8 +115,6 @@ def _quiet() -> None:
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing. is deprecated")  # TRL sets it too
-    warnings.filterwarnings(
-        "ignore", message=".*'rollout_func'"
-    )  # experimental in TRL
+    warnings.filterwarnings("ignore", message=".*'rollout_func'")  # experimental in TRL
     logging.getLogger("trl").setLevel(logging.ERROR)
     logging.getLogger("accelerate").setLevel(logging.ERROR)

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from ..trainers.grpo_options import GrpoConfig
 from ..trainers.options import SftConfig
+from ..trainers.rft_options import RftConfig
 from .boundary import options_in
 
 app = App(
@@ -42,6 +43,18 @@ def grpo(*, config: GrpoConfig) -> None:
     from .train import run_grpo
 
     run_grpo(config)
+
+
+@app.command
+def rft(*, config: RftConfig) -> None:
+    """Rejection fine-tuning: the student answers new questions, the recipe filters, it learns what is kept.
+
+    Each round leaves a dataset and a model. A round that keeps fewer rows than `--min-kept` is an error: from
+    a few survivors a weak student collapses. `--resume` goes on wherever a run was stopped.
+    """
+    from .train import run_rft
+
+    run_rft(config)
 
 
 @app.default

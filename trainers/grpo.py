@@ -151,7 +151,7 @@ def train_grpo(config: GrpoConfig, audience: Audience) -> Ended:
     lineage = new_lineage("grpo", dataset, student.to_json(), outcome_options(config))
     search: JsonObject = {"retriever": retriever.name, "corpus": retriever.corpus}
     target = rollouts.continuation.target
-    lineage = replace(with_target(lineage, target), search=search)
+    lineage = replace(with_target(lineage, target), inputs={"search": search})
     with run_folder(config, lineage) as folder:
         if folder.earlier and folder.is_complete:
             return Ended(folder.earlier, nothing_to_do=True)

@@ -3,7 +3,6 @@
 method, state           which trainer; running, stopped or complete
 dataset, model          repository, commit, split, recipe, fingerprints; of folders their own name
 target, audit           template and grammar; what the render audit counted
-search                  search engine and corpus that a student trained with, by the names in its rows
 options                 the command's options, by which `trajset train --from-lineage` repeats it
 progress                steps, epochs, rows, tokens, tokens with loss, seconds
 result                  last losses, SHA-256 of the weights
@@ -67,7 +66,7 @@ class Lineage:
     target: JsonObject = field(default_factory=dict)
     audit: JsonObject = field(default_factory=dict)
     teacher: JsonObject | None = None
-    search: JsonObject | None = None
+    inputs: JsonObject = field(default_factory=dict)
     progress: Progress = Progress()
     result: JsonObject = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict[str, str])
@@ -93,7 +92,7 @@ class Lineage:
             "data": rows,
             "model": model,
             "teacher": teacher,
-            "search": self.search or {},
+            "inputs": self.inputs,
             "target": self.target,
             "options": {key: value for key, value in self.options.items() if key not in WATCHING},
         }

@@ -83,6 +83,7 @@ def _head(lineage: Lineage) -> JsonObject:
 
 def _tables(lineage: Lineage) -> Iterator[_Table]:
     progress, audit = lineage.progress, lineage.audit
+    search: JsonObject = lineage.inputs.get("search") or {}
     yield _Table(
         "Data",
         _shown(
@@ -106,8 +107,8 @@ def _tables(lineage: Lineage) -> Iterator[_Table]:
             ("steps", f"{progress.step:,} of {progress.steps:,}" if progress.steps else None),
             ("epochs", f"{progress.epoch:g}"),
             ("seconds", f"{progress.seconds:,.0f}"),
-            ("search engine", (lineage.search or {}).get("retriever")),
-            ("corpus", (lineage.search or {}).get("corpus")),
+            ("search engine", search.get("retriever")),
+            ("corpus", search.get("corpus")),
             ("device", lineage.machine.get("device")),
             ("git commit", lineage.git and _commit(lineage.git)),
             *((name.replace("_", " "), value) for name, value in lineage.result.items() if _is_plain(value)),

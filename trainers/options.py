@@ -60,6 +60,8 @@ class LoraOptions:
     """Dropout before them."""
     lora_target_modules: tuple[str, ...] = ("all-linear",)
     """Names of the layers that get one; `all-linear`: every linear layer but the head."""
+    lora_merge: Flag = False
+    """Save the whole model with the adapters merged in, which vLLM and `trajset collect` load as it is."""
 
 
 @Parameter(name="*")
@@ -202,10 +204,13 @@ class SftConfig:
     lora: LoraOptions = NO_LORA
 
 
-PLACES = frozenset({"data", "model", "model-revision", "out", "resume", "preset", "deepspeed"}) | {
-    *("index", "search-cache", "embedding-model", "vllm-server-base-url"),
-    *ELASTIC_OPTIONS,
-}
+PLACES = frozenset(
+    (
+        *("data", "model", "model-revision", "out", "resume", "preset", "deepspeed"),
+        *("questions", "index", "teacher", "teacher-revision", "recipe", "search-cache", "embedding-model"),
+        *("vllm-server-base-url", *ELASTIC_OPTIONS),
+    )
+)
 """Options that say where things are; what they lead to stands in the lineage by its content."""
 WATCHING = frozenset({"logging-steps", "save-steps", "save-total-limit", "report-to"})
 """Options that change nothing about the outcome."""

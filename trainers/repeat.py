@@ -31,8 +31,8 @@ def options_again(lineage: Lineage, file: Path, given: JsonObject) -> JsonObject
     places = {name: value for name, value in beside.items() if name in PLACES}
     places |= _at_the_hub(lineage) | given
     told = {"data": lineage.dataset.get("name"), "model": lineage.model.get("name")}
-    if lineage.search:
-        told["index"] = f"an index of {lineage.search['corpus']}"
+    if search := lineage.inputs.get("search"):
+        told["index"] = f"an index of {search['corpus']}"
     for name, what in told.items():
         if name not in places:
             fix = f"Give --{name}, where {what} is now."
@@ -65,8 +65,8 @@ def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -
     _same("data", lineage.dataset.get("fingerprint"), split.fingerprint)
     student = find_student(str(options["model"]), options.get("model-revision"))
     _same("model", lineage.model.get("revision"), student.files.revision)
-    if lineage.search:
-        _check_search(lineage.search, options["index"])
+    if search := lineage.inputs.get("search"):
+        _check_search(search, options["index"])
 
 
 def _check_search(search: JsonObject, index: Any) -> None:

@@ -24,12 +24,14 @@ HISTORY = "history.jsonl"
 class RunBook:
     """The account of a run: what was seen before this session, and since.
 
-    `say` takes a line for the user; on other ranks than the first it takes none.
+    `say` takes a line for the user; on other ranks than the first it takes none. `merge`: adapters are merged
+    into the model that is saved at the end.
     """
 
     folder: RunFolder
     lineage: Lineage
     say: Callable[[str], None]
+    merge: bool = False
     before: Progress = field(default_factory=Progress)
     _rows: int = 0
     _tokens: int = 0

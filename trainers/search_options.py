@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from ..builder.option_types import Positive
 from ..builder.retrieval_config import PLAIN, RetrievalConfig
+from ..builder.schema import JsonObject
 
 
 @Parameter(name="*")
@@ -26,3 +27,15 @@ class SearchOptions:
     max_turns: Positive = 6
     """Most turns of a rollout."""
     retrieval: RetrievalConfig = PLAIN
+
+
+def search_facts(search: SearchOptions) -> JsonObject:
+    """The search tool as lineage names it: engine and corpus, each with its hash, and no place.
+
+    Raises:
+        InputError, ServiceError: see `open_index`.
+    """
+    from ..builder.retrieval.opening import open_index
+
+    engine = open_index(search.index, search.retrieval)
+    return {"retriever": engine.name, "corpus": engine.corpus}

@@ -8,6 +8,8 @@ truncation is left to go wrong. Needs the extra `[train]`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from trl.trainer.sft_config import SFTConfig as TrlSftConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from ..builder.errors import ConfigError, Problem
+from ..builder.schema import JsonObject, Row
 from .arguments import common_arguments, lora_config, with_others
 from .audit_lines import audit_lines
 from .chat_tokenizer import open_tokenizer
@@ -42,8 +45,18 @@ class RecordedSft(Recorded, SFTTrainer):
         return super().training_step(model, inputs, num_items_in_batch)
 
 
+@dataclass(frozen=True, slots=True)
+class SftJob:
+    """What is trained on: rows, and what lineage says of them. `method`: `sft`, or that whose stage it is."""
+
+    config: SftConfig
+    rows: Callable[[], Iterable[Row]]
+    dataset: JsonObject
+    method: str = "sft"
+
+
 def train_sft(config: SftConfig, audience: Audience) -> Ended:
-    """Train, or go on with a run.
+    """Train on a named split, or go on with a run.
 
     Raises:
         ConfigError: no such model, no usable template, bad options, a taken folder, too little memory.
@@ -51,28 +64,36 @@ def train_sft(config: SftConfig, audience: Audience) -> Ended:
         HubError, StorageError: the Hub or the disk refuses.
     """
     split = open_split(config.data, config.preset)
+    return run_sft(SftJob(config, split.rows, split.to_json()), audience)
+
+
+def run_sft(job: SftJob, audience: Audience) -> Ended:
+    """Train on a job's rows. Raises what `train_sft` raises."""
+    config = job.config
     student = find_student(config.model, config.model_revision)
     target = target_of(student, config.rendering)
-    lineage = new_lineage("sft", split.to_json(), student.to_json(), outcome_options(config))
+    lineage = new_lineage(job.method, job.dataset, student.to_json(), outcome_options(config))
     with run_folder(config, with_target(lineage, target)) as folder:
         if folder.earlier and folder.is_complete:
             return Ended(folder.earlier, nothing_to_do=True)
-        renderer = Renderer(target, limits_of(student, config.rendering))
-        data = prepare(
-            split.rows(),
-            Preparation(
-                renderer,
-                folder.work,
-                config.fitting.eval_fraction,
-                config.fitting.seed,
-                config.rendering.allow_truncation,
-            ),
-        )
+        data = prepare(job.rows(), preparation(config, student, target, folder.work))
         for line in audit_lines(data.audit, target):
             audience.say(line)
         book = RunBook(folder, with_audit(lineage, target, data.audit.to_json()), audience.say)
+        book.merge = config.lora.use_peft and config.lora.lora_merge
         trainer = sft_trainer(config, student, target, data, book)
         return fit(trainer, book, target, audience)
+
+
+def preparation(config: SftConfig, student: StudentFiles, target: Target, work: Path) -> Preparation:
+    """How the config wants rows prepared for a student."""
+    return Preparation(
+        Renderer(target, limits_of(student, config.rendering)),
+        work,
+        config.fitting.eval_fraction,
+        config.fitting.seed,
+        config.rendering.allow_truncation,
+    )
 
 
 def target_of(student: StudentFiles, rendering: RenderingOptions) -> Target:

@@ -140,6 +140,8 @@ def _close(trainer: Any, book: RunBook, target: Target) -> Ended:
     if trainer.eval_dataset is not None:
         trainer.evaluate()
     folder = book.folder.path
+    if book.merge:
+        trainer.model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
         save_tokenizer(folder, target)
