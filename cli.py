@@ -39,6 +39,9 @@ Version = Annotated[
 ]
 DataFolder = Annotated[Path, Parameter(help="The dataset's folder.")]
 RunFolder = Annotated[Path, Parameter(help="The run's folder, `--out` of `trajset collect`.")]
+RunOfTraining = Annotated[
+    Path, Parameter(help="The run's folder, `--out` of `trajset train`, or one of its checkpoints.")
+]
 Index = Annotated[str, Parameter(help="Folder of the index, or `es:URL/ALIAS` in Elasticsearch.")]
 Fuse = Annotated[
     tuple[str, ...], Parameter(help="Further indexes over the same corpus, whose rankings are fused with it.")
@@ -449,6 +452,24 @@ def publish(data: DataFolder, repo: Repo, *, tag: str, private: Flag = False) ->
     from .commands.versions import publish_dataset
 
     publish_dataset(data, repo, tag, private, console)
+
+
+@app.command(name="publish-model")
+def publish_model(model: RunOfTraining, repo: Repo, *, tag: str | None = None, private: Flag = False) -> None:
+    """Publish a trained model to the Hub, with its card, `training.json` and curves: one commit.
+
+    Optimizer states and TRL's own records, which hold paths, stay here. An unchanged model is not sent again.
+
+    Parameters
+    ----------
+    tag
+        Version to give it, for example v1.0.0.
+    private
+        Make a new repository private.
+    """
+    from .commands.versions import publish_trained
+
+    publish_trained(model, repo, tag, private, console)
 
 
 @app.command

@@ -75,7 +75,7 @@ def _refused(repo: str, error: HfHubHTTPError) -> Problem:
             repo, "access must be granted (gated)", status, "Ask for access on its page; then log in."
         )
     if isinstance(error, RepositoryNotFoundError):
-        return Problem(repo, "must be a dataset on the Hub that you may see", status, LOG_IN)
+        return Problem(repo, "must be a repository on the Hub that you may see", status, LOG_IN)
     if isinstance(error, RevisionNotFoundError):
         return Problem(repo, "must have that revision", status, "`trajset versions` lists those that exist.")
     if isinstance(error, EntryNotFoundError):

@@ -14,6 +14,7 @@ from ..builder.schema import JsonObject
 from ..dataset_cards.render import write_card
 from ..trainers.grpo_options import GrpoConfig
 from ..trainers.lineage import LINEAGE, read_lineage
+from ..trainers.opd_options import OpdConfig
 from ..trainers.options import SftConfig
 from ..trainers.repeat import check_same, options_again, outcome
 from ..trainers.rft_options import RftConfig
@@ -46,6 +47,14 @@ def run_grpo(config: GrpoConfig) -> None:
     from ..trainers.grpo import train_grpo
 
     _run(config.out, lambda audience: train_grpo(config, audience))
+
+
+def run_opd(config: OpdConfig) -> None:
+    """OPD. Raises what `train_opd` raises; KeyboardInterrupt where the run was stopped."""
+    require_training("trajset train")
+    from ..trainers.opd_run import train_opd
+
+    _run(config.out, lambda audience: train_opd(config, audience, write_card))
 
 
 def _run(out: Path, train: Callable[[Audience], Ended]) -> None:

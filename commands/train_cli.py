@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from ..trainers.grpo_options import GrpoConfig
+from ..trainers.opd_options import OpdConfig
 from ..trainers.options import SftConfig
 from ..trainers.rft_options import RftConfig
 from .boundary import options_in
@@ -55,6 +56,19 @@ def rft(*, config: RftConfig) -> None:
     from .train import run_rft
 
     run_rft(config)
+
+
+@app.command
+def opd(*, config: OpdConfig) -> None:
+    """On-policy distillation: the student searches and answers, and learns what a teacher would have written.
+
+    With `--questions` and `--index` the student's rollouts are live, and kept as a dataset in `OUT/rollouts`;
+    with `--data` rows are replayed. The teacher runs in this process, or behind vLLM (`--teacher-url`).
+    Ctrl-C keeps a checkpoint; `--resume` goes on, with the rollouts that the whole run would have made.
+    """
+    from .train import run_opd
+
+    run_opd(config)
 
 
 @app.default

@@ -17,6 +17,7 @@ from ..builder.refs import DatasetRef, open_whole
 from ..builder.schema_docs import row_columns, table_columns
 from ..dataset_cards.about import About, about_in_card, read_about
 from ..dataset_cards.render import write_card
+from ..trainers.publish import publish_model
 
 
 def show_info(data: str, verify: bool, follow: bool, console: Console) -> None:
@@ -87,3 +88,8 @@ def pull_dataset(data: str, folder: Path, console: Console) -> None:
 def show_versions(repo: str, console: Console) -> None:
     """The tags of a repository."""
     console.print(versions_table(repo, versions(repo)))
+
+
+def publish_trained(folder: Path, repo: str, tag: str | None, private: bool, console: Console) -> None:
+    """Publish a trained model and say where it is."""
+    console.print(str(publish_model(folder, repo, tag, private)), soft_wrap=True, highlight=False)

@@ -21,16 +21,21 @@ class Request:
     query: dict[str, list[str]]
     headers: dict[str, str]
     body: bytes
+    kind: str = "dataset"
 
     def json(self) -> Any:
         return json.loads(self.body or b"{}")
 
     def repo(self, name: str) -> Repo:
         """The repository, if it exists and the token may see it."""
-        repo = self.hub.repos.get(name)
+        repo = self.hub.repos.get(self.key(name))
         if repo is None or (repo.private and not self.authorised):
             raise Refused(401 if not self.authorised else 404, "Repository not found", "RepoNotFound")
         return repo
+
+    def key(self, name: str) -> str:
+        """The name under which the state keeps a repository of this kind."""
+        return name if self.kind == "dataset" else f"models/{name}"
 
     @property
     def authorised(self) -> bool:
@@ -61,12 +66,13 @@ def create_repo(request: Request) -> Reply:
     request.must_be_authorised()
     wanted = request.json()
     name = f"{wanted.get('organization') or 'tester'}/{wanted['name']}"
-    url = f"http://{request.headers['host']}/datasets/{name}"
+    request.kind = wanted.get("type") or "model"
+    url = f"http://{request.headers['host']}/{'datasets/' if request.kind == 'dataset' else ''}{name}"
     with request.hub.lock:
-        if name in request.hub.repos:
-            return reply({"error": "You already created this dataset repo", "url": url}, 409)
+        if request.key(name) in request.hub.repos:
+            return reply({"error": "You already created this repo", "url": url}, 409)
         private = wanted.get("private", False) or wanted.get("visibility") == "private"
-        request.hub.create(name, private)
+        request.hub.create(request.key(name), private)
     return reply({"url": url, "name": name})
 
 
@@ -80,7 +86,9 @@ def preupload(request: Request, name: str, revision: str) -> Reply:
 
     def answer(wanted: dict[str, Any]) -> dict[str, Any]:
         path = wanted["path"]
-        mode = "lfs" if path.endswith(".parquet") or wanted["size"] > 10 << 20 else "regular"
+        mode = (
+            "lfs" if path.endswith((".parquet", ".safetensors")) or wanted["size"] > 10 << 20 else "regular"
+        )
         oid = present[path].oid if path in present else None
         return {"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid}
 
@@ -293,8 +301,15 @@ ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
 ]
 
 
+_MODEL_FILES = rf"/(?!api/|datasets/){_REPO}(?:\.git/info/lfs/objects/batch|/resolve/.+)"
+
+
 def answer(request: Request, path: str) -> Reply:
-    """Find the route of a path and run it."""
+    """Find the route of a path and run it; those of models are those of datasets with another beginning."""
+    if path.startswith("/api/models/"):
+        request.kind, path = "model", path.replace("/api/models/", "/api/datasets/", 1)
+    elif re.fullmatch(_MODEL_FILES, path):
+        request.kind, path = "model", f"/datasets{path}"
     method = "GET" if request.method == "HEAD" else request.method
     for wanted, pattern, route in ROUTES:
         match = re.fullmatch(pattern, path)

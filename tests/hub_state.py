@@ -104,7 +104,8 @@ class Fetched:
 
 @dataclass
 class Hub:
-    """The state behind the server. With a `token`, writes and private repositories need it.
+    """The state behind the server. With a `token`, writes and private repositories need it. Repositories of
+    models have `models/` before their name.
 
     `uploads` counts the LFS uploads that were tried, `arrived` holds the SHA-256 of those that came through,
     `ranges` what was downloaded.

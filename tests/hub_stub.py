@@ -5,7 +5,7 @@
 
 Content lies in memory, addressed by hash; commits, branches and tags are real, and a commit with a stale
 parent is refused with 412. `Faults` makes chosen requests fail; `Hub.requests` tells what was asked for.
-Only datasets, only what huggingface_hub and datasets ask for; no Xet, no pull requests, no permissions beyond
+Only what huggingface_hub, datasets and transformers ask for; no Xet, no pull requests, no permissions beyond
 one token.
 """
 

@@ -16,7 +16,7 @@ only judges what is written.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from transformers import AutoConfig, StoppingCriteriaList, TrainerCallback
@@ -25,6 +25,7 @@ from trl.trainer.distillation_trainer import DistillationTrainer
 
 from ..builder.errors import ConfigError, Problem
 from .completions import Completions, Live, LiveSource, Replay, ReplaySource, Source, question_set
+from .epoch_order import Batches, EpochOrder
 from .live import LiveRollouts, LiveSettings, open_rollouts
 from .live_chat import Room
 from .lockstep import Said
@@ -79,6 +80,15 @@ class OpdTrainer(DistillationTrainer):
         if isinstance(source, Live):
             live = LiveSource(self, self.single_turn, source, self._rollouts(parts))
             self._source, self._stopping = live, live.generate.stopping
+
+    def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
+        """TRL's order of a generation's lines, by epoch."""
+        args = cast("DistillationConfig", self.args)
+        accumulated = args.gradient_accumulation_steps
+        size = args.per_device_train_batch_size * self.accelerator.num_processes * accumulated
+        seed = args.seed if self.shuffle_dataset else None
+        lines: Any = self.train_dataset if dataset is None else dataset
+        return EpochOrder(lines, Batches(size, accumulated), seed, lambda: self.state.global_step)
 
     def single_turn(self, prompts: list[list[int]]) -> list[Said]:
         """One turn of the student after each prompt, as TRL generates it."""
@@ -162,9 +172,11 @@ def _context(model: Any, args: DistillationConfig) -> int:
 
 _NO_LIMIT = 1 << 30
 
+Kind = TypeVar("Kind", bound=OpdTrainer)
 
-def opd_trainer(args: DistillationConfig, parts: OpdParts) -> OpdTrainer:
-    """The trainer, with parts that go together.
+
+def opd_trainer(args: DistillationConfig, parts: OpdParts, kind: type[Kind] = OpdTrainer) -> Kind:
+    """The trainer, or a kind of it, with parts that go together.
 
     Raises:
         ConfigError: student and teacher have other tokens, a temperature that a server cannot give, or a chat
@@ -185,7 +197,7 @@ def opd_trainer(args: DistillationConfig, parts: OpdParts) -> OpdTrainer:
         theirs = _vocabulary_size(parts.teacher.model, args.teacher_model_init_kwargs)
         ours = _vocabulary_size(parts.model, args.model_init_kwargs)
         check_vocabularies(tokenizer, parts.teacher.tokenizer, ours, theirs)
-    return OpdTrainer(args, parts)
+    return kind(args, parts)
 
 
 def _vocabulary_size(model: Any, loading: Any) -> int:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from ..builder.config import config_values
 from ..builder.option_types import WHOLE, Count, Flag, Positive, Seed, Share
-from ..builder.schema import JsonObject
 from ..builder.source_config import ELASTIC_OPTIONS
+
+if TYPE_CHECKING:
+    from ..builder.schema import JsonObject
 
 Above = Annotated[float, Parameter(validator=Number(gt=0))]
 AtLeastZero = Annotated[float, Parameter(validator=Number(gte=0))]
@@ -67,7 +69,7 @@ class LoraOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """How weights are fitted."""
+    """How weights are fitted. (Subclasses stand in this module: their types are looked up in it.)"""
 
     learning_rate: Above = 1e-5
     """Highest learning rate of AdamW."""
@@ -177,9 +179,37 @@ class GrpoFitting(Fitting):
     """Root of `trl vllm-serve`, such as http://localhost:8000."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class RftFitting(SftFitting):
+    """The paper's: two epochs at half of SFT's learning rate."""
+
+    learning_rate: Above = 5e-6
+    """Highest learning rate of AdamW."""
+    num_train_epochs: Above = 2.0
+    """Passes over the rows that are kept, in each round."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class OpdFitting(Fitting):
+    """The paper's: 32 rollouts a step, four passes over the questions."""
+
+    learning_rate: Above = 2e-6
+    """Highest learning rate of AdamW."""
+    num_train_epochs: Above = 4.0
+    """Passes over the questions, or over the rows of a replay."""
+    per_device_train_batch_size: Positive = 4
+    """Rollouts of a device that are learnt from at a time."""
+    gradient_accumulation_steps: Positive = 8
+    """Batches of one optimizer step; their rollouts are made together."""
+
+
 PLAIN_RENDERING = RenderingOptions()
 NO_LORA = LoraOptions()
 SFT_FITTING = SftFitting()
+RFT_FITTING = RftFitting()
+OPD_FITTING = OpdFitting()
 
 
 @Parameter(name="*")

@@ -242,4 +242,4 @@ def _job(config: RftConfig, one: Round, kept: NamedSplit, split: NamedSplit) -> 
         fitting=config.fitting,
         lora=dataclasses.replace(config.lora, lora_merge=True),
     )
-    return SftJob(stage, rows, dataset)
+    return SftJob(stage, rows, dataset, leave_out=True)

@@ -11,20 +11,16 @@ from cyclopts import Parameter
 from ..builder.agent_config import LocalConfig
 from ..builder.option_types import Flag, Heat, Mass, Positive
 from ..builder.source_config import QuestionFields
-from .options import NO_LORA, PLAIN_RENDERING, AtLeastZero, LoraOptions, RenderingOptions, SftFitting
+from .options import (
+    NO_LORA,
+    PLAIN_RENDERING,
+    RFT_FITTING,
+    AtLeastZero,
+    LoraOptions,
+    RenderingOptions,
+    RftFitting,
+)
 from .search_options import SearchOptions
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class RftFitting(SftFitting):
-    """The paper's: two epochs at half of SFT's learning rate."""
-
-    learning_rate: float = 5e-6
-    """Highest learning rate of AdamW."""
-    num_train_epochs: float = 2.0
-    """Passes over the rows that are kept, in each round."""
-
 
 LOCAL = LocalConfig(batch_size=32)
 
@@ -51,7 +47,6 @@ class SamplingOptions:
     local: LocalConfig = LOCAL
 
 
-RFT_FITTING = RftFitting()
 BY_LAYOUT = QuestionFields()
 SAMPLING = SamplingOptions()
 

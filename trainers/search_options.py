@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
 from ..builder.option_types import Positive
 from ..builder.retrieval_config import PLAIN, RetrievalConfig
-from ..builder.schema import JsonObject
+
+if TYPE_CHECKING:
+    from ..builder.schema import JsonObject
 
 
 @Parameter(name="*")
@@ -27,6 +29,21 @@ class SearchOptions:
     max_turns: Positive = 6
     """Most turns of a rollout."""
     retrieval: RetrievalConfig = PLAIN
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class OpdSearch(SearchOptions):
+    """The search tool of live rollouts."""
+
+    index: tuple[str, ...] = ()
+    """Folder of the index (`trajset index`), or `es:URL/ALIAS` in Elasticsearch. Given several times: their
+    rankings are fused."""
+    max_turns: Positive = 5
+    """Most turns of a rollout."""
+
+
+OPD_SEARCH = OpdSearch()
 
 
 def search_facts(search: SearchOptions) -> JsonObject:

@@ -142,6 +142,7 @@ def _close(trainer: Any, book: RunBook, target: Target) -> Ended:
     folder = book.folder.path
     if book.merge:
         trainer.model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
+    trainer.model.config.use_cache = True  # switched off for training; generation would be without one
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
         save_tokenizer(folder, target)
