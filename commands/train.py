@@ -46,7 +46,7 @@ def run_grpo(config: GrpoConfig) -> None:
     require_training("trajset train")
     from ..trainers.grpo import train_grpo
 
-    _run(config.out, lambda audience: train_grpo(config, audience))
+    _run(config.out, lambda audience: train_grpo(config, audience, write_card))
 
 
 def run_opd(config: OpdConfig) -> None:

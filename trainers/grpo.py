@@ -26,7 +26,7 @@ from transformers import StoppingCriteriaList
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from ..builder.errors import DataError, Problem
+from ..builder.errors import ConfigError, DataError, Problem
 from ..builder.prompts import stop_strings
 from ..builder.retrieval.opening import open_index
 from ..builder.retrieval.retriever import Retriever
@@ -34,8 +34,10 @@ from ..builder.schema import JsonObject, Question
 from .arguments import common_arguments, lora_config, with_others
 from .chat_tokenizer import open_tokenizer
 from .collapse_watch import CollapseWatch
+from .epoch_order import Batches, EpochOrder
 from .grpo_options import GrpoConfig
 from .grpo_rollouts import FORMAT, GroupRollouts, Practice
+from .kept_rollouts import WriteCard, close_rollouts, made_by, step_store
 from .live import LiveRollouts, LiveSettings, Writer, open_rollouts
 from .live_chat import Room
 from .live_steps import live_origin
@@ -44,14 +46,10 @@ from .named_split import NamedSplit, open_split
 from .options import outcome_options
 from .recorded import Recorded
 from .run_book import RunBook
-from .step_store import StepStore
 from .student_model import StudentFiles, find_student
 from .target import choose_target
 from .training_run import Audience, Ended, fit, new_lineage, run_folder, with_target
 from .trl_generation import TrlGenerate
-
-ROLLOUTS = "rollouts"
-"""Folder within the run for the rows of the student's rollouts, a file a step."""
 
 
 class Column:
@@ -70,6 +68,21 @@ class RecordedGrpo(Recorded, GRPOTrainer):
 
     groups: GroupRollouts
     stopping: StoppingCriteriaList | None = None
+
+    def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
+        """TRL's order of the questions, each as often as its group is large, by epoch."""
+        args: Any = self.args
+        questions: int = args.generation_batch_size // self.num_generations
+        repeats: int = self.num_iterations * args.steps_per_generation
+        lines: Any = self.train_dataset if dataset is None else dataset
+        seed = args.seed if self.shuffle_dataset else None
+        return EpochOrder(lines, Batches(questions, repeats, self.num_generations), seed, self._generations)
+
+    def _generations(self) -> int:
+        """How often rollouts have been made."""
+        args: Any = self.args
+        batches = self.state.global_step * args.gradient_accumulation_steps
+        return batches // (self.num_iterations * args.steps_per_generation)
 
     def single_turn(self, prompts: list[list[int]]) -> list[Said]:
         """One turn of the student after each prompt, as TRL generates it."""
@@ -134,8 +147,8 @@ def counts(inputs: Any) -> tuple[int, int, int]:
     return int(mask.shape[0]), tokens, int((mask * inputs["tool_mask"]).sum())
 
 
-def train_grpo(config: GrpoConfig, audience: Audience) -> Ended:
-    """Train, or go on with a run.
+def train_grpo(config: GrpoConfig, audience: Audience, card: WriteCard) -> Ended:
+    """Train, or go on with a run. `card` writes the card of the dataset of rollouts.
 
     Raises:
         ConfigError: no such model, no usable template, bad options, a taken folder, too little memory.
@@ -153,13 +166,18 @@ def train_grpo(config: GrpoConfig, audience: Audience) -> Ended:
     target = rollouts.continuation.target
     lineage = replace(with_target(lineage, target), inputs={"search": search})
     with run_folder(config, lineage) as folder:
+        made = made_by("grpo", lineage.options, rollouts.prompt)
         if folder.earlier and folder.is_complete:
+            close_rollouts(folder.path, made, card)
             return Ended(folder.earlier, nothing_to_do=True)
         book = RunBook(folder, lineage, audience.say)
         writer = Writer(student.files.name, student.files.revision)
-        practice = Practice(questions, writer, config.rewards, StepStore(folder.path / ROLLOUTS))
+        practice = Practice(questions, writer, config.rewards, step_store(folder.path))
         trainer = grpo_trainer(config, student, rollouts, practice, book)
-        return fit(trainer, book, target, audience)
+        ended = fit(trainer, book, target, audience)
+        if not ended.interrupted and trainer.is_world_process_zero():
+            close_rollouts(folder.path, made, card)
+        return ended
 
 
 def practice_questions(split: NamedSplit) -> dict[str, Question]:
@@ -206,12 +224,18 @@ def grpo_trainer(
     """TRL's trainer over questions.
 
     Raises:
-        ConfigError: TRL refuses an argument.
+        ConfigError: TRL refuses an argument; a batch holds more questions than there are.
     """
+    arguments = grpo_arguments(config, student, rollouts, book.folder.path)
+    at_once = arguments.generation_batch_size // arguments.num_generations
+    if at_once > len(practice.questions):
+        rule = f"must be at least the {at_once:,} that are asked at once"
+        fix = "Lower --gradient-accumulation-steps, or raise --num-generations."
+        raise ConfigError(str(Problem("questions", rule, len(practice.questions), fix)))
     trainer = RecordedGrpo(
         model=student.place,
         reward_funcs=[Column(name) for name in reward_weights(config)],
-        args=grpo_arguments(config, student, rollouts, book.folder.path),
+        args=arguments,
         train_dataset=Dataset.from_dict({"prompt": list(practice.questions)}),
         processing_class=rollouts.continuation.target.tokenizer.inner,
         peft_config=lora_config(config.lora),

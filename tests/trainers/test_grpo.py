@@ -20,6 +20,7 @@ import torch
 from live_rollouts import HITS, Library, question
 from rich.console import Console
 from trajset.builder.errors import ConfigError, DataError, RetrieverError
+from trajset.builder.refs import DatasetRef, open_ref
 from trajset.builder.schema import Hit, StopReason
 from trajset.cli import app
 from trajset.trainers import grpo_rollouts
@@ -276,7 +277,11 @@ def test_the_command_tells_of_collapse_and_repeats_itself(
     assert "| no learning signal | at step 2, to 1 |" in card
     assert "bm25" in card
     assert (out / "curves.png").is_file()
-    assert StepStore(out / "rollouts").steps == 3
+    rows = list(open_ref(DatasetRef.parse(f"{out}/rollouts:raw")).rows("raw"))
+    assert len(rows) == 24
+    assert {row.provenance.teacher for row in rows} == {"student"}
+    assert (out / "rollouts" / "README.md").is_file()
+    assert not (out / "rollout-steps").exists()
     assert run("train", "--from-lineage", out, "--out", tmp_path / "again") == 0
     assert "The same weights, bit for bit" in capsys.readouterr().out
 
@@ -305,19 +310,26 @@ def practice_in(place: Path, out: Path, **changes: Any) -> GrpoConfig:
 
 
 def trained(config: GrpoConfig) -> Ended:
-    return train_grpo(config, Audience(Console(quiet=True), lambda text: None))
+    return train_grpo(config, Audience(Console(quiet=True), lambda text: None), lambda folder: None)
 
 
-@pytest.mark.parametrize("iterations", [1, 2])
+@pytest.mark.parametrize(("iterations", "batch"), [(1, 16), (2, 8)], ids=["second epoch", "rollouts reused"])
 def test_a_run_that_goes_on_ends_with_the_same_weights(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iterations: int
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iterations: int, batch: int
 ):
     monkeypatch.setattr(grpo_rollouts, "answer_reward", letters)
     fitting = dataclasses.replace(
-        FITTING, max_steps=4, save_steps=3, num_iterations=iterations, beta=0.01, weight_decay=0.01
+        FITTING,
+        max_steps=4,
+        save_steps=3,
+        per_device_train_batch_size=batch,
+        num_iterations=iterations,
+        beta=0.01,
+        weight_decay=0.01,
     )
     config = practice_in(place, tmp_path / "whole", fitting=fitting)
     whole = trained(config).lineage
+    assert (whole.progress.epoch > 1) is (iterations == 1)
     assert whole.result["weights"] != weights_of(place / "student")
 
     broken = tmp_path / "broken"
@@ -351,6 +363,12 @@ def history(folder: Path) -> list[dict[str, Any]]:
 def test_a_batch_that_holds_no_whole_groups_is_refused(place: Path, tmp_path: Path):
     fitting = dataclasses.replace(FITTING, num_generations=3)
     with pytest.raises(ConfigError, match="must be divisible by num_generations"):
+        trained(practice_in(place, tmp_path / "run", fitting=fitting))
+
+
+def test_fewer_questions_than_are_asked_at_once_are_refused(place: Path, tmp_path: Path):
+    fitting = dataclasses.replace(FITTING, per_device_train_batch_size=64)
+    with pytest.raises(ConfigError, match="questions: must be at least the 16 that are asked at once"):
         trained(practice_in(place, tmp_path / "run", fitting=fitting))
 
 
