@@ -72,11 +72,12 @@ class RecordedGrpo(Recorded, GRPOTrainer):
     def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
         """TRL's order of the questions, each as often as its group is large, by epoch."""
         args: Any = self.args
-        questions: int = args.generation_batch_size // self.num_generations
+        copies: int = args.num_generations
+        questions: int = args.generation_batch_size // copies
         repeats: int = self.num_iterations * args.steps_per_generation
         lines: Any = self.train_dataset if dataset is None else dataset
         seed = args.seed if self.shuffle_dataset else None
-        return EpochOrder(lines, Batches(questions, repeats, self.num_generations), seed, self._generations)
+        return EpochOrder(lines, Batches(questions, repeats, copies), seed, self._generations)
 
     def _generations(self) -> int:
         """How often rollouts have been made."""
@@ -171,6 +172,7 @@ def train_grpo(config: GrpoConfig, audience: Audience, card: WriteCard) -> Ended
             close_rollouts(folder.path, made, card)
             return Ended(folder.earlier, nothing_to_do=True)
         book = RunBook(folder, lineage, audience.say)
+        book.merge = config.lora.use_peft and config.lora.lora_merge
         writer = Writer(student.files.name, student.files.revision)
         practice = Practice(questions, writer, config.rewards, step_store(folder.path))
         trainer = grpo_trainer(config, student, rollouts, practice, book)
