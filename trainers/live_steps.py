@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +56,7 @@ def rows_of(
 
 
 def told(rows: Sequence[Row]) -> dict[str, float]:
-    """What is logged of a step's rollouts; NaN where nothing can be said.
+    """What is logged of a step's rollouts; what nothing can be said of is left out.
 
     `f1`: mean over the rows that have one. `answered`, `token_limit`: shares of the rollouts that ended
     so; `failed`: that infrastructure broke. `searches`: mean number. `failed_searches`: share of the searches
@@ -67,15 +66,16 @@ def told(rows: Sequence[Row]) -> dict[str, float]:
     scored = [row.scores.f1 for row in rows if row.scores.f1 is not None]
     searches = sum(row.search_use.n_searches for row in rows)
     failed = sum(row.search_use.n_failed_searches for row in rows)
-    return {
-        "f1": fmean(scored) if scored else math.nan,
+    found = {
+        "f1": fmean(scored) if scored else None,
         "answered": _share(ends[StopReason.ANSWERED], len(rows)),
         "searches": _share(searches, len(rows)),
         "failed_searches": _share(failed, searches),
         "token_limit": _share(ends[StopReason.TOKEN_LIMIT], len(rows)),
         "failed": _share(ends[StopReason.INFRASTRUCTURE], len(rows)),
     }
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else math.nan
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -129,6 +129,7 @@ def _dataset(about: Distilled) -> JsonObject:
     sets = sorted({question.dataset for question in about.questions})
     return {
         "name": f"questions of {', '.join(sets)}",
+        "kind": "questions",
         "split": "questions",
         "fingerprint": content_hash(about.questions),
         "rows": len(about.questions),

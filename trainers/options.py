@@ -238,10 +238,12 @@ PLACES = frozenset(
     (
         *("data", "model", "model-revision", "out", "resume", "preset", "deepspeed"),
         *("questions", "index", "teacher", "teacher-revision", "recipe", "search-cache", "embedding-model"),
-        *("vllm-server-base-url", *ELASTIC_OPTIONS),
+        *("teacher-url", "teacher-timeout", "teacher-retries", "api-key-env", "vllm-server-base-url"),
+        *ELASTIC_OPTIONS,
     )
 )
-"""Options that say where things are; what they lead to stands in the lineage by its content."""
+"""Options that say where things are and how they are reached; what they lead to stands in the lineage by its
+content."""
 WATCHING = frozenset({"logging-steps", "save-steps", "save-total-limit", "report-to"})
 """Options that change nothing about the outcome."""
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from ..builder.errors import DataError, Problem
 from ..builder.hub_client import THE_HUB, HubSite
+from ..builder.identity import content_hash
+from ..builder.questions import load_questions
 from ..builder.retrieval.opening import open_index
 from ..builder.schema import JsonObject
+from ..builder.source_config import QuestionFields
 from .lineage import LINEAGE, Lineage
 from .named_split import open_split
 from .options import PLACES
@@ -30,7 +34,7 @@ def options_again(lineage: Lineage, file: Path, given: JsonObject) -> JsonObject
     beside = _beside(folder / CONFIG)
     places = {name: value for name, value in beside.items() if name in PLACES}
     places |= _at_the_hub(lineage) | given
-    told = {"data": lineage.dataset.get("name"), "model": lineage.model.get("name")}
+    told = {_rows(lineage): lineage.dataset.get("name"), "model": lineage.model.get("name")}
     if search := lineage.inputs.get("search"):
         told["index"] = f"an index of {search['corpus']}"
     for name, what in told.items():
@@ -39,6 +43,11 @@ def options_again(lineage: Lineage, file: Path, given: JsonObject) -> JsonObject
             raise DataError(str(Problem(name, f"must be found: {LINEAGE} names no place of it", None, fix)))
     places = {name: value for name, value in places.items() if name not in ("resume", "preset")}
     return lineage.options | places
+
+
+def _rows(lineage: Lineage) -> str:
+    """The option that names what was learnt from."""
+    return "questions" if lineage.dataset.get("kind") == "questions" else "data"
 
 
 def _beside(file: Path) -> JsonObject:
@@ -56,13 +65,18 @@ def _at_the_hub(lineage: Lineage) -> JsonObject:
 
 
 def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -> None:
-    """See that rows, model and search engine are those of the lineage.
+    """See that rows, or questions, model and corpus are those of the lineage.
 
     Raises:
         DataError: they are others.
     """
-    split = open_split(str(options["data"]), site=site)
-    _same("data", lineage.dataset.get("fingerprint"), split.fingerprint)
+    rows = _rows(lineage)
+    found = (
+        _questions(options)
+        if rows == "questions"
+        else open_split(str(options["data"]), site=site).fingerprint
+    )
+    _same(rows, lineage.dataset.get("fingerprint"), found)
     student = find_student(str(options["model"]), options.get("model-revision"))
     _same("model", lineage.model.get("revision"), student.files.revision)
     if search := lineage.inputs.get("search"):
@@ -73,6 +87,18 @@ def _check_search(search: JsonObject, index: Any) -> None:
     """The corpus; what is laid around the engine stands in the options."""
     specs = cast("list[str]", [index] if isinstance(index, str) else index)
     _same("index", search["corpus"], open_index(specs).corpus)
+
+
+def _questions(options: JsonObject) -> str:
+    """The hash of the questions that the options name."""
+    names = {field.name: options.get(field.name.replace("_", "-")) for field in fields(QuestionFields)}
+    places = {name: tuple(value) if isinstance(value, list) else value for name, value in names.items()}
+    given = {name: value for name, value in places.items() if value not in (None, "none")}
+    limit = options.get("limit")
+    most = limit if isinstance(limit, int) else None
+    source = str(options["questions"])
+    asked = load_questions(source, most, int(options.get("seed", 0)), replace(QuestionFields(), **given))
+    return content_hash(tuple(asked))
 
 
 def _same(what: str, was: Any, found: str) -> None:

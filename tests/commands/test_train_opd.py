@@ -76,6 +76,10 @@ def test_a_live_run_leaves_a_model_and_a_dataset_of_its_rollouts(launch, place, 
     assert "2 steps, 4 rows" in capsys.readouterr().out
     assert launch(*live(place, out, "--resume")) == 0
     assert "nothing to do" in capsys.readouterr().out
+    again = tmp_path / "again"
+    assert launch("train", "--from-lineage", out, "--out", again) == 0
+    assert "The same weights, bit for bit" in capsys.readouterr().out
+    assert list(LocalDataset.open(again / "rollouts").ids()) == [row.id for row in rows]
 
 
 def test_a_replay_learns_from_rows_without_a_search(launch, place, tmp_path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,10 +23,11 @@ from trajset.trainers.chat_tokenizer import chat_tokenizer
 from trajset.trainers.continuation import open_continuation
 from trajset.trainers.live import LiveRollout, Writer
 from trajset.trainers.live_chat import Room
-from trajset.trainers.lockstep import Said
+from trajset.trainers.lockstep import Batch, Said
 from trajset.trainers.reasoning import with_reasoning
 from trajset.trainers.student import micro_tokenizer
 from trajset.trainers.target import Target, choose_target
+from trajset.trainers.trl_generation import TrlGenerate
 
 STUDENT = Writer("student", "abc@0")
 CALL = '<tool_call>{"name": "search", "arguments": {"query": "%s"}}</tool_call>'
@@ -324,3 +326,52 @@ def test_replies_are_cut_with_the_token_that_completes_the_stop_string():
     assert reader.cut(ids, ()) == ids
     assert not reader.finished(ids[:2], ("</search>",))
     assert reader.cut([*ids, *ids], ()) == ids
+
+
+def fake_trainer(**changes):
+    """What `TrlGenerate` reads and sets of a trainer with vLLM."""
+    vllm = SimpleNamespace(generation_kwargs={"seed": 1}, max_completion_length=512)
+    accelerator = SimpleNamespace(num_processes=1)
+    fixed = {"use_vllm": True, "vllm_generation": vllm, "accelerator": accelerator}
+    return SimpleNamespace(**fixed | changes)
+
+
+def test_vllm_is_told_the_stop_strings_and_how_much_room_is_left():
+    trainer, reader = fake_trainer(), rollouts_of(micro_target("tags")).reader
+    generate = TrlGenerate(trainer, lambda prompts: [Said([1]) for _ in prompts], reader, ("</search>",))
+    assert trainer.vllm_generation.generation_kwargs == {
+        "seed": 1,
+        "stop": ["</search>"],
+        "include_stop_str_in_output": True,
+    }
+    assert [said.ids for said in generate(Batch([[5, 6], [7]], 40, ("</search>",)))] == [[1], [1]]
+    assert trainer.vllm_generation.max_completion_length == 40
+    generate.finish()
+
+
+class Gathering:
+    """An accelerator of two processes; the other one wants three prompts, twice."""
+
+    num_processes, device = 2, "cpu"
+
+    def __init__(self):
+        self.others = [(3, 50), (3, 20), (0, 0)]
+
+    def gather(self, mine):
+        import torch
+
+        return torch.cat([mine, torch.tensor([self.others.pop(0)])])
+
+
+def test_a_process_with_fewer_prompts_generates_as_often_as_the_others():
+    seen, reader = [], rollouts_of(micro_target("tools")).reader
+
+    def single_turn(prompts):
+        seen.append([list(prompt) for prompt in prompts])
+        return [Said([len(prompt)]) for prompt in prompts]
+
+    generate = TrlGenerate(fake_trainer(accelerator=Gathering()), single_turn, reader, ())
+    (end,) = reader.ends
+    assert [said.ids for said in generate(Batch([[5, 6]], 40, ()))] == [[2]]
+    generate.finish()
+    assert seen == [[[5, 6], [end], [end]], [[end]] * 3]
