@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -24,11 +25,13 @@ from trajset.builder.refs import DatasetRef, open_ref
 from trajset.builder.schema import Hit, StopReason
 from trajset.cli import app
 from trajset.trainers import grpo_rollouts
+from trajset.trainers.collapse_watch import CollapseWatch
 from trajset.trainers.grpo import RecordedGrpo, grpo_trainer, open_practice, train_grpo
-from trajset.trainers.grpo_options import GrpoConfig, GrpoFitting, RewardOptions, TurnOptions
+from trajset.trainers.grpo_options import CollapseOptions, GrpoConfig, RewardOptions, TurnOptions
 from trajset.trainers.grpo_rollouts import Practice
 from trajset.trainers.lineage import Lineage, read_lineage, write_lineage
 from trajset.trainers.live import Writer
+from trajset.trainers.options import GrpoFitting
 from trajset.trainers.rewards import answer_reward, format_reward
 from trajset.trainers.run_book import RunBook
 from trajset.trainers.run_folder import RunFolder
@@ -103,6 +106,11 @@ def scripted(config: GrpoConfig, monkeypatch: pytest.MonkeyPatch, questions: int
 
     monkeypatch.setattr("trajset.builder.rollout.asyncio.sleep", no_pause)
     monkeypatch.setattr(RecordedGrpo, "_generate_single_turn", turn)
+    return built(config, questions)
+
+
+def built(config: GrpoConfig, questions: int = 2) -> RecordedGrpo:
+    """A trainer as the command builds it."""
     files = find_student(config.model, None)
     lineage = Lineage("grpo", datetime.now(UTC), {"name": "t", "split": "t"}, {"name": "m"}, {})
     asked = {one.question_id: one for one in map(question, range(questions))}
@@ -221,6 +229,36 @@ def test_rewards_are_pure_and_null_where_unknown(
     step_of(trainer)
     assert [answer_reward(one, "em") for one in seen[:4]] == [0.0, 1.0, 0.0, None]
     assert [format_reward(one) for one in seen[:4]] == [1.0, 1.0, 0.0, None]
+
+
+@pytest.mark.parametrize("grammar", ["tools", "tags"])
+def test_a_turn_ends_where_the_grammar_ends_it(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grammar: str
+):
+    turns = TurnOptions(max_tokens=5, max_completion_length=20, grammar=grammar)
+    trainer = built(settings(student, tmp_path, turns=turns))
+    seen: list[dict[str, Any]] = []
+    generate = trainer.model.generate
+    monkeypatch.setattr(trainer.model, "generate", lambda **given: seen.append(given) or generate(**given))
+    step_of(trainer)
+    assert all(("stopping_criteria" in given) is (grammar == "tags") for given in seen)
+    assert seen[0]["generation_config"].max_new_tokens == 5
+
+
+def test_what_was_told_before_a_resume_is_not_told_again(tmp_path: Path):
+    said: list[str] = []
+    lineage = Lineage("grpo", datetime.now(UTC), {"name": "t", "split": "t"}, {"name": "m"}, {})
+    book = RunBook(RunFolder(tmp_path), lineage, said.append)
+    points = [{"step": step, "reward": 0.0, "frac_reward_zero_std": 1.0} for step in range(1, 5)]
+    state, control = SimpleNamespace(log_history=points[:2], global_step=2), SimpleNamespace()
+    options = CollapseOptions(collapse_window=2, stop_on_collapse=True)
+    watch = CollapseWatch(options, book)
+    watch.on_train_begin(None, state, control)
+    assert [one["step"] for one in book.lineage.result["collapse"]] == [2]
+    state.log_history = points
+    watch.on_log(None, state, control)
+    assert said == []
+    assert not hasattr(control, "should_training_stop")
 
 
 @pytest.fixture(scope="module")
