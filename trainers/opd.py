@@ -23,7 +23,7 @@ from transformers import AutoConfig, StoppingCriteriaList, TrainerCallback
 from trl.trainer.distillation_config import DistillationConfig
 from trl.trainer.distillation_trainer import DistillationTrainer
 
-from ..builder.errors import ConfigError, Problem
+from ..builder.errors import ConfigError, DataError, Problem
 from .completions import Completions, Live, LiveSource, Replay, ReplaySource, Source, question_set
 from .epoch_order import Batches, EpochOrder
 from .live import LiveRollouts, LiveSettings, open_rollouts
@@ -83,12 +83,17 @@ class OpdTrainer(DistillationTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochOrder:
         """TRL's order of a generation's lines, by epoch."""
-        args = cast("DistillationConfig", self.args)
-        accumulated = args.gradient_accumulation_steps
-        size = args.per_device_train_batch_size * self.accelerator.num_processes * accumulated
-        seed = args.seed if self.shuffle_dataset else None
         lines: Any = self.train_dataset if dataset is None else dataset
-        return EpochOrder(lines, Batches(size, accumulated), seed, lambda: self.state.global_step)
+        seed = self.args.seed if self.shuffle_dataset else None
+        batches = Batches(self.generation_size, self.args.gradient_accumulation_steps)
+        return EpochOrder(lines, batches, seed, lambda: self.state.global_step)
+
+    @property
+    def generation_size(self) -> int:
+        """Completions of a step, over all processes."""
+        args = self.args
+        processes: int = self.accelerator.num_processes
+        return args.per_device_train_batch_size * args.gradient_accumulation_steps * processes
 
     def single_turn(self, prompts: list[list[int]]) -> list[Said]:
         """One turn of the student after each prompt, as TRL generates it."""
@@ -182,7 +187,7 @@ def opd_trainer(args: DistillationConfig, parts: OpdParts, kind: type[Kind] = Op
         ConfigError: student and teacher have other tokens, a temperature that a server cannot give, or a chat
             template that does not go with live rollouts.
         ChatServerError: the teacher's server does not answer.
-        DataError: there is nothing to train on.
+        DataError: there is not enough to train on for one step.
     """
     if isinstance(parts.source, Live) and parts.settings is None:
         rule = "must be given for live rollouts"
@@ -197,7 +202,13 @@ def opd_trainer(args: DistillationConfig, parts: OpdParts, kind: type[Kind] = Op
         theirs = _vocabulary_size(parts.teacher.model, args.teacher_model_init_kwargs)
         ours = _vocabulary_size(parts.model, args.model_init_kwargs)
         check_vocabularies(tokenizer, parts.teacher.tokenizer, ours, theirs)
-    return kind(args, parts)
+    trainer = kind(args, parts)
+    lines: Any = trainer.train_dataset
+    if len(lines) < trainer.generation_size:
+        fix = "Lower --per-device-train-batch-size or --gradient-accumulation-steps, or raise --samples."
+        rule = f"must be enough for one step, which takes {trainer.generation_size:,}"
+        raise DataError(str(Problem("rollouts or rows", rule, len(lines), fix)))
+    return trainer
 
 
 def _vocabulary_size(model: Any, loading: Any) -> int:

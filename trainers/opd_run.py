@@ -44,7 +44,7 @@ from .run_folder import RunFolder
 from .search_options import search_facts
 from .sft import limits_of, target_of
 from .step_store import StepStore
-from .student_model import StudentFiles, find_student
+from .student_model import StudentFiles, find_student, loading
 from .target import Target
 from .teacher_server import TeacherServer
 from .training_data import Preparation, prepare
@@ -175,7 +175,8 @@ def _trainer(
         _live_settings(config) if about.questions is not None else None,
         lora_config(config.lora),
     )
-    return opd_trainer(_arguments(about, folder.path), parts, RecordedOpd), lineage
+    with loading(about.student.files.name):
+        return opd_trainer(_arguments(about, folder.path), parts, RecordedOpd), lineage
 
 
 def _teacher(teaching: TeacherOptions) -> LocalTeacher | TeacherServer:

@@ -78,6 +78,8 @@ def enter(path: Path, lineage: Lineage, *, resume: bool) -> RunFolder:
             raise ConfigError(str(Problem("out", "must be empty or hold a training run", str(path), fix)))
         return RunFolder(path)
     earlier = read_lineage(path)
+    if earlier.state != "complete" and _is_empty_handed(path):
+        return RunFolder(path)
     if not resume:
         done = earlier.state == "complete"
         rule = "must not hold a finished run yet" if done else "must not hold an interrupted run"
@@ -88,6 +90,12 @@ def enter(path: Path, lineage: Lineage, *, resume: bool) -> RunFolder:
         fix = "Give them as they were, or name another folder."
         raise ConfigError(str(Problem("resume", rule, ", ".join(changed), fix)))
     return RunFolder(path, earlier)
+
+
+def _is_empty_handed(path: Path) -> bool:
+    """Whether a run ended before its first checkpoint or stage: nothing is lost by beginning anew."""
+    folders = [item for item in path.iterdir() if item.is_dir() and item.name != WORK]
+    return not any(not _CHECKPOINT.fullmatch(item.name) or _is_whole(item) for item in folders)
 
 
 def _differences(old: JsonObject, new: JsonObject, above: str = "") -> Iterator[str]:

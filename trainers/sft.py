@@ -28,7 +28,7 @@ from .options import RenderingOptions, SftConfig, outcome_options
 from .recorded import Recorded
 from .render import Limits, Renderer
 from .run_book import RunBook
-from .student_model import StudentFiles, find_student
+from .student_model import StudentFiles, find_student, loading
 from .target import Target, choose_target
 from .training_data import Preparation, TrainingData, prepare
 from .training_run import Audience, Ended, fit, new_lineage, run_folder, with_audit, with_target
@@ -128,14 +128,15 @@ def sft_trainer(
     arguments = sft_arguments(config, student, data, book.folder.path)
     if arguments.packing:
         _check_packing(student)
-    trainer = RecordedSft(
-        model=student.place,
-        args=arguments,
-        train_dataset=data.train,
-        eval_dataset=data.held_out,
-        processing_class=target.tokenizer.inner,
-        peft_config=lora_config(config.lora),
-    )
+    with loading(student.files.name):
+        trainer = RecordedSft(
+            model=student.place,
+            args=arguments,
+            train_dataset=data.train,
+            eval_dataset=data.held_out,
+            processing_class=target.tokenizer.inner,
+            peft_config=lora_config(config.lora),
+        )
     trainer.book = book
     return trainer
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +57,21 @@ class StudentFiles:
         config: Any = AutoConfig.from_pretrained(self.place, revision=self.commit)
         most = getattr(config.get_text_config(), "max_position_embeddings", None)
         return None if most is None else int(most)
+
+
+@contextmanager
+def loading(model: str) -> Generator[None]:
+    """What is said where a trainer cannot be made of a model.
+
+    Raises:
+        ConfigError: its weights cannot be loaded, or not in the way that is asked for.
+    """
+    try:
+        yield
+    except (OSError, ValueError, ImportError) as error:
+        fix = "See the message."
+        problem = Problem("model", f"must be one that the trainer takes ({error})", model, fix)
+        raise ConfigError(str(problem)) from error
 
 
 def find_student(model: str, revision: str | None) -> StudentFiles:
