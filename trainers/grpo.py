@@ -46,7 +46,7 @@ from .named_split import NamedSplit, open_split
 from .options import outcome_options
 from .recorded import Recorded
 from .run_book import RunBook
-from .student_model import StudentFiles, find_student
+from .student_model import StudentFiles, find_student, loading
 from .target import choose_target
 from .training_run import Audience, Ended, fit, new_lineage, run_folder, with_target
 from .trl_generation import TrlGenerate
@@ -226,7 +226,7 @@ def grpo_trainer(
     """TRL's trainer over questions.
 
     Raises:
-        ConfigError: TRL refuses an argument; a batch holds more questions than there are.
+        ConfigError: TRL refuses an argument, or the model; a batch holds more questions than there are.
     """
     arguments = grpo_arguments(config, student, rollouts, book.folder.path)
     at_once = arguments.generation_batch_size // arguments.num_generations
@@ -234,16 +234,17 @@ def grpo_trainer(
         rule = f"must be at least the {at_once:,} that are asked at once"
         fix = "Lower --gradient-accumulation-steps, or raise --num-generations."
         raise ConfigError(str(Problem("questions", rule, len(practice.questions), fix)))
-    trainer = RecordedGrpo(
-        model=student.place,
-        reward_funcs=[Column(name) for name in reward_weights(config)],
-        args=arguments,
-        train_dataset=Dataset.from_dict({"prompt": list(practice.questions)}),
-        processing_class=rollouts.continuation.target.tokenizer.inner,
-        peft_config=lora_config(config.lora),
-        callbacks=[CollapseWatch(config.collapse, book)],
-        rollout_func=_roll_out,
-    )
+    with loading(student.files.name):
+        trainer = RecordedGrpo(
+            model=student.place,
+            reward_funcs=[Column(name) for name in reward_weights(config)],
+            args=arguments,
+            train_dataset=Dataset.from_dict({"prompt": list(practice.questions)}),
+            processing_class=rollouts.continuation.target.tokenizer.inner,
+            peft_config=lora_config(config.lora),
+            callbacks=[CollapseWatch(config.collapse, book)],
+            rollout_func=_roll_out,
+        )
     trainer.book = book
     ends = frozenset(trainer.eos_token_ids)
     rollouts = replace(rollouts, reader=replace(rollouts.reader, ends=ends))

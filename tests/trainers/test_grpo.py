@@ -410,6 +410,12 @@ def test_fewer_questions_than_are_asked_at_once_are_refused(place: Path, tmp_pat
         trained(practice_in(place, tmp_path / "run", fitting=fitting))
 
 
+def test_what_keeps_the_model_from_loading_is_told(place: Path, tmp_path: Path):
+    fitting = dataclasses.replace(FITTING, attn_implementation="flash_attention_2")
+    with pytest.raises(ConfigError, match="must be one that the trainer takes"):
+        trained(practice_in(place, tmp_path / "run", fitting=fitting))
+
+
 def test_questions_without_a_gold_answer_cannot_be_practised(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
