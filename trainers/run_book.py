@@ -89,8 +89,15 @@ class RunBook:
             self.folder.path / HISTORY,
             b"".join(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) + b"\n" for one in history),
         )
-        marks = {one["step"]: one["what"] for one in self.lineage.result.get("collapse") or ()}
-        write_curves(self.folder.path, self.lineage.method, history, marks)
+        write_curves(self.folder.path, self.lineage.method, history, self._marks())
+
+    def _marks(self) -> dict[int, str]:
+        """What the curves show as vertical lines."""
+        marks: dict[int, str] = {}
+        for one in self.lineage.result.get("collapse") or ():
+            step, what = one["step"], one["what"]
+            marks[step] = f"{marks[step]}, {what}" if step in marks else what
+        return marks
 
 
 def _last(history: list[dict[str, float]]) -> dict[str, float]:
