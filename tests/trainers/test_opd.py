@@ -401,4 +401,44 @@ def test_the_tags_grammar_stops_generation_at_a_search(folders, tmp_path):
     size = min(map(len, ids))
     done = [stop(torch.tensor([row[: place + 1] for row in ids]), None).tolist() for place in range(size)]
     assert done[-1] == [len(ids[0]) == size, False]
+
+
+def test_a_student_that_ends_its_search_is_not_let_go_on(folders, tmp_path):
+    target = choose_target(open_tokenizer(str(folders[0])), "tags")
+    (end,) = target.tokenizer.inner("</search>")["input_ids"]
+    wants_nothing_else = {"sequence_bias": [[[end], 1e4]]}
+    store = StepStore(tmp_path / "steps")
+    args = config(tmp_path, max_steps=1, generation_kwargs=wants_nothing_else)
+    trainer = opd_trainer(args, parts(folders, target, store))
+    read = []
+    monitored = trainer.single_turn
+
+    def single_turn(prompts: list[list[int]]) -> Any:
+        said = monitored(prompts)
+        read.append(max(len(one.ids) for one in said))
+        return said
+
+    trainer._source.generate._single_turn = single_turn
     losses(trainer)
+    assert read == [1], "transformers itself stopped"
+    assert [row.conversation.messages[-1].content for row in store.rows()] == [""] * 4
+
+
+def test_adapters_are_trained_alone(folders, target, tmp_path, monkeypatch):
+    from peft import LoraConfig
+
+    scripted(monkeypatch, target)
+    adapters = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear")
+    for teacher in (None, "served"):
+        local = local_teacher(folders[1])
+        with TeacherStub(local.model, local.tokenizer) as stub:
+            served = TeacherServer(Endpoint("teacher", stub.url), 20) if teacher else None
+            given = dataclasses.replace(parts(folders, target, teacher=served), peft_config=adapters)
+            trainer = opd_trainer(config(tmp_path, max_steps=1), given)
+            before = {name: weights.clone() for name, weights in trainer.model.named_parameters()}
+            assert losses(trainer)[0] > 0
+        moved = {
+            name for name, weights in trainer.model.named_parameters() if not weights.equal(before[name])
+        }
+        assert moved
+        assert all("lora_" in name for name in moved)
