@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cyclopts import App, Parameter
 
+from ..trainers.grpo_options import GrpoConfig
 from ..trainers.opd_options import OpdConfig
 from ..trainers.options import SftConfig
 from ..trainers.rft_options import RftConfig
@@ -30,6 +31,19 @@ def sft(*, config: SftConfig) -> None:
     from .train import run_sft
 
     run_sft(config)
+
+
+@app.command
+def grpo(*, config: GrpoConfig) -> None:
+    """Group relative policy optimization: live searches, a reward for the right answer.
+
+    The questions are those of a split, the student a base model or one after `sft`. Collapse (of reward,
+    entropy, length, searching, answers, or the learning signal) is told when it shows, and in the lineage,
+    the card and the curves. Ctrl-C keeps a checkpoint; `--resume` goes on.
+    """
+    from .train import run_grpo
+
+    run_grpo(config)
 
 
 @app.command
