@@ -123,7 +123,9 @@ def run(out: Path, options: argparse.Namespace) -> None:
     there = place(out / "there", settings_of_world(3000, 1500, 1, options.one_hop))
     trained = make_rows(here, out / "data")
     student = make_student(out / "student", world_texts(here.world)).folder
-    split = load_dataset(str(out / "data"), split=SPLIT).select_columns(["messages", "tools"])
+    # A cache of its own: the shared one takes folders of one name for one another.
+    split = load_dataset(str(out / "data"), split=SPLIT, cache_dir=str(out / "cache"))
+    split = split.select_columns(["messages", "tools"])
     print(f"{len(split):,} rows made in {time.perf_counter() - started:.0f} s")
 
     started = time.perf_counter()
