@@ -54,3 +54,8 @@ class MixedConfig:
     """The first stage."""
     opd: Annotated[OpdFitting, Parameter(name="opd")] = field(default=OPD_FITTING, metadata=TABLE)
     """The second stage."""
+
+    @property
+    def fitting(self) -> SftFitting:
+        """The first stage's: what holds of the run as a whole."""
+        return self.sft
