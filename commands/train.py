@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ..builder.schema import JsonObject
 from ..dataset_cards.render import write_card
+from ..trainers.grpo_options import GrpoConfig
 from ..trainers.lineage import LINEAGE, read_lineage
 from ..trainers.opd_options import OpdConfig
 from ..trainers.options import SftConfig
@@ -38,6 +39,14 @@ def run_rft(config: RftConfig) -> None:
     from ..trainers.rft import train_rft
 
     _run(config.out, lambda audience: train_rft(config, audience, write_card))
+
+
+def run_grpo(config: GrpoConfig) -> None:
+    """GRPO. Raises what `train_grpo` raises; KeyboardInterrupt where the run was stopped."""
+    require_training("trajset train")
+    from ..trainers.grpo import train_grpo
+
+    _run(config.out, lambda audience: train_grpo(config, audience, write_card))
 
 
 def run_opd(config: OpdConfig) -> None:
@@ -67,6 +76,20 @@ def _run(out: Path, train: Callable[[Audience], Ended]) -> None:
         f"{result.get('loss', float('nan')):.4g}. {LINEAGE} says what it was made of.",
         soft_wrap=True,
     )
+    if "reward_first" in result:
+        console.print(_reinforced(result), soft_wrap=True)
+
+
+def _reinforced(result: JsonObject) -> str:
+    """How a run with rewards went."""
+    told = f"reward {result['reward_first']:.3f} -> {result['reward_last']:.3f}"
+    if "searches_last" in result:
+        told += f", {result['searches_last']:.2f} searches a question"
+    collapse = result.get("collapse")
+    if collapse is None:
+        return f"{told}; too short to say whether it collapsed."
+    found = [f"{one['what']} at step {one['step']:,}" for one in collapse]
+    return f"{told}; {'collapsed: ' + ', '.join(found) if found else 'no collapse'}."
 
 
 def repeat_run(file: Path, given: JsonObject, again: Callable[[str, JsonObject], None]) -> None:
@@ -101,5 +124,6 @@ def _quiet() -> None:
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing. is deprecated")  # TRL sets it too
+    warnings.filterwarnings("ignore", message=".*'rollout_func'")  # experimental in TRL
     logging.getLogger("trl").setLevel(logging.ERROR)
     logging.getLogger("accelerate").setLevel(logging.ERROR)

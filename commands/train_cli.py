@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from ..trainers.grpo_options import GrpoConfig
 from ..trainers.opd_options import OpdConfig
 from ..trainers.options import SftConfig
 from ..trainers.rft_options import RftConfig
@@ -30,6 +31,19 @@ def sft(*, config: SftConfig) -> None:
     from .train import run_sft
 
     run_sft(config)
+
+
+@app.command
+def grpo(*, config: GrpoConfig) -> None:
+    """Group relative policy optimization: live searches, a reward for the right answer.
+
+    The questions are those of a split, the student a base model or one after `sft`. Collapse (of reward,
+    entropy, length, searching, answers, or the learning signal) is told when it shows, and in the lineage,
+    the card and the curves. Ctrl-C keeps a checkpoint; `--resume` goes on.
+    """
+    from .train import run_grpo
+
+    run_grpo(config)
 
 
 @app.command
@@ -57,40 +71,44 @@ def opd(*, config: OpdConfig) -> None:
     run_opd(config)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A run to repeat, and where things are now that were in folders which have moved."""
+
+    from_lineage: Path
+    """The `training.json` of a run, or a folder that holds one."""
+    out: Path
+    """Folder of the new run."""
+    data: str | None = None
+    """The split that was trained on."""
+    model: str | None = None
+    """The student."""
+    questions: str | None = None
+    """The questions that it answered."""
+    index: tuple[str, ...] = ()
+    """The index that it searched in."""
+    teacher: str | None = None
+    """The teacher that was distilled."""
+
+    @property
+    def places(self) -> dict[str, object]:
+        """The options that are given."""
+        given = {"data": self.data, "model": self.model, "questions": self.questions}
+        given |= {"index": list(self.index), "teacher": self.teacher, "out": str(self.out)}
+        return {name: value for name, value in given.items() if value}
+
+
 @app.default
-def repeat(
-    *,
-    from_lineage: Annotated[
-        Path, Parameter(help="The `training.json` of a run, or a folder that holds one.")
-    ],
-    out: Path,
-    data: str | None = None,
-    model: str | None = None,
-    index: tuple[str, ...] = (),
-    teacher: str | None = None,
-) -> None:
+def repeat(*, config: Again) -> None:
     """Repeat a run from its lineage, or train by one of the methods below.
 
-    Data and model are checked to be what they were; what is on the Hub is found by itself. At the end it says
-    whether the weights are the same, bit for bit.
-
-    Parameters
-    ----------
-    out
-        Folder of the new run.
-    data
-        Where the split is now, if it was a folder that has moved.
-    model
-        Where the student is now, likewise.
-    index
-        Where the index is now, for methods that search.
-    teacher
-        Where the teacher is now, for distillation.
+    Data, questions and model are checked to be what they were; what is on the Hub is found by itself. At the
+    end it says whether the weights are the same, bit for bit.
     """
     from .train import repeat_run
 
-    given = {"data": data, "model": model, "index": list(index), "teacher": teacher, "out": str(out)}
-    repeat_run(from_lineage, {name: value for name, value in given.items() if value}, _again)
+    repeat_run(config.from_lineage, config.places, _again)
 
 
 def _again(method: str, options: dict[str, object]) -> None:

@@ -83,6 +83,7 @@ def _head(lineage: Lineage) -> JsonObject:
 
 def _tables(lineage: Lineage) -> Iterator[_Table]:
     progress, audit = lineage.progress, lineage.audit
+    search: JsonObject = lineage.inputs.get("search") or {}
     yield _Table(
         "Data",
         _shown(
@@ -106,11 +107,15 @@ def _tables(lineage: Lineage) -> Iterator[_Table]:
             ("steps", f"{progress.step:,} of {progress.steps:,}" if progress.steps else None),
             ("epochs", f"{progress.epoch:g}"),
             ("seconds", f"{progress.seconds:,.0f}"),
+            ("search engine", search.get("retriever")),
+            ("corpus", search.get("corpus")),
             ("device", lineage.machine.get("device")),
             ("git commit", lineage.git and _commit(lineage.git)),
             *((name.replace("_", " "), value) for name, value in lineage.result.items() if _is_plain(value)),
         ),
     )
+    if lineage.result.get("collapse"):
+        yield _Table("Collapse", [(one["what"], _collapse(one)) for one in lineage.result["collapse"]])
     yield _Table("Options", _shown(*_options(lineage)))
     yield _Table("Versions", _shown(*lineage.versions.items()))
 
@@ -149,6 +154,12 @@ def _pair(all_tokens: int | None, with_loss: int | None) -> str | None:
 
 def _recipe(dataset: JsonObject) -> str | None:
     return f"{dataset['recipe']} ({dataset['recipe_hash']})" if dataset.get("recipe") else None
+
+
+def _collapse(one: JsonObject) -> str:
+    """When a rule of `collapse` first held, and by what."""
+    start = "" if one["from"] is None else f"from {one['from']:.3g} "
+    return f"at step {one['step']:,}, {start}to {one['to']:.3g}"
 
 
 def _commit(git: JsonObject) -> str:

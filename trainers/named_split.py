@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..builder.dataset import LocalDataset
 from ..builder.errors import DataError, Problem
 from ..builder.hub_client import THE_HUB, HubSite
-from ..builder.identity import content_hash
+from ..builder.identity import content_hash, text_hash
 from ..builder.manifest import Split
 from ..builder.refs import DatasetRef, open_ref
-from ..builder.schema import JsonObject, Row
+from ..builder.schema import JsonObject, Question, Row
 from ..builder.world.questions import DATASET as DEMO_WORLD
 
 PRESETS = {"standard": "f1_only", "asp": "f1_search"}
@@ -89,3 +89,15 @@ def open_split(data: str, preset: str | None = None, site: HubSite = THE_HUB) ->
 def _origin(ref: DatasetRef, dataset: LocalDataset) -> tuple[str | None, str | None]:
     """Repository and commit of what was downloaded. A folder is what it holds now, whatever it came from."""
     return (ref.repo, dataset.revision) if ref.repo else (None, None)
+
+
+def split_questions(split: NamedSplit) -> tuple[Question, ...]:
+    """The distinct questions of a split's rows, in order."""
+    return tuple({row.question.question_id: row.question for row in split.rows()}.values())
+
+
+def sampled(questions: Sequence[Question], limit: int | None, seed: int) -> tuple[Question, ...]:
+    """That many of the questions, by seed and id: a smaller sample is the beginning of a larger one."""
+    if limit is None:
+        return tuple(questions)
+    return tuple(sorted(questions, key=lambda one: text_hash(f"{seed}:{one.question_id}", 64))[:limit])

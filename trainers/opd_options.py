@@ -89,12 +89,15 @@ class OpdConfig:
     """Folder of the run: checkpoints, at the end the model with its card and `training.json`, and in
     `rollouts` a dataset of all that the student wrote."""
     teaching: TeacherOptions
-    questions: str | None = None
-    """Questions that the student answers: a named source (`hotpotqa:train`), a JSONL, JSON, CSV or Parquet
-    file, or `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`. They are searched for in `--index`."""
     data: str | None = None
-    """Instead of questions, rows that are replayed, with no search: `REPO[@REVISION]:SPLIT` or
+    """Rows whose questions the student answers, searching in `--index`: `REPO[@REVISION]:SPLIT` or
     `PATH:SPLIT`."""
+    questions: str | None = None
+    """Questions in place of rows: a named source (`hotpotqa:train`), a JSONL, JSON, CSV or Parquet file, or
+    `hf:REPO[@REVISION][:[CONFIG/]SPLIT]`."""
+    replay: Flag = False
+    """Distil on what the rows of `--data` hold, turn by turn, instead of the student's own rollouts: no
+    search, no index."""
     model_revision: str | None = None
     """Branch, tag or commit of a model at the Hub."""
     resume: Flag = False

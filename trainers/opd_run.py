@@ -33,7 +33,7 @@ from .continuation import open_continuation
 from .lineage import Lineage
 from .live import LiveSettings, Writer
 from .live_chat import Room
-from .named_split import open_split
+from .named_split import open_split, sampled, split_questions
 from .opd import LocalTeacher, OpdParts, OpdTrainer, opd_trainer
 from .opd_options import OpdConfig, TeacherOptions
 from .options import outcome_options
@@ -82,12 +82,7 @@ def train_opd(config: OpdConfig, audience: Audience, card: Callable[[Path], obje
         DataError: no such questions, dataset, split or index; the audit refuses the rows of a replay.
         ServiceError, StorageError: a server, the Hub or the disk refuses.
     """
-    if (config.questions is None) is (config.data is None):
-        fix = "Give --questions for live rollouts, or --data for a replay."
-        raise ConfigError(str(Problem("questions", "must be given, or data", config.questions, fix)))
-    if config.questions is not None and not config.search.index:
-        fix = "Name the index that the student searches in."
-        raise ConfigError(str(Problem("index", "must be given for live rollouts", (), fix)))
+    _check_source(config)
     about = _about(config)
     lineage = _lineage(about)
     with run_folder(config, lineage) as folder:
@@ -110,34 +105,62 @@ def train_opd(config: OpdConfig, audience: Audience, card: Callable[[Path], obje
         return ended
 
 
+def _check_source(config: OpdConfig) -> None:
+    """See that the options say what is distilled on.
+
+    Raises:
+        ConfigError: they do not, or twice.
+    """
+    if (config.questions is None) is (config.data is None):
+        fix = "Give --data, or --questions in its place."
+        raise ConfigError(str(Problem("data", "must be given, or questions", config.data, fix)))
+    if config.replay and config.data is None:
+        fix = "Give --data, or leave --replay out."
+        raise ConfigError(str(Problem("replay", "must have rows", config.questions, fix)))
+    if not config.replay and not config.search.index:
+        fix = "Name the index that the student searches in, or replay the rows (--replay)."
+        raise ConfigError(str(Problem("index", "must be given for live rollouts", (), fix)))
+
+
+def _questions(config: OpdConfig) -> tuple[Question, ...]:
+    """The questions of the rows, or those that are given; a sample where there is a limit."""
+    rollouts, seed = config.rollouts, config.fitting.seed
+    if config.questions is not None:
+        return tuple(load_questions(config.questions, rollouts.limit, seed, config.fields))
+    return sampled(split_questions(open_split(str(config.data))), rollouts.limit, seed)
+
+
 def _about(config: OpdConfig) -> Distilled:
     student = find_student(config.model, config.model_revision)
     target = target_of(student, config.rendering)
-    if config.questions is None:
+    if config.replay:
         return Distilled(config, student, target, None)
     prompt = load_prompt(config.search.policy, target.grammar, force_answer=config.rollouts.force_answer)
-    questions = load_questions(config.questions, config.rollouts.limit, config.fitting.seed, config.fields)
-    return Distilled(config, student, open_continuation(target, prompt).target, tuple(questions))
+    return Distilled(config, student, open_continuation(target, prompt).target, _questions(config))
 
 
 def _lineage(about: Distilled) -> Lineage:
     config = about.config
     found = new_lineage("opd", _dataset(about), about.student.to_json(), outcome_options(config))
-    inputs: JsonObject = {} if about.questions is None else {"search": search_facts(config.search)}
+    inputs: JsonObject = {}
+    if about.questions is not None:
+        asked = {"count": len(about.questions), "hash": content_hash(about.questions)}
+        inputs = {"search": search_facts(config.search), "questions": asked}
     return replace(with_target(found, about.target), teacher=_teacher_facts(config.teaching), inputs=inputs)
 
 
 def _dataset(about: Distilled) -> JsonObject:
     """What lineage records of the rows, or of the questions."""
-    if about.questions is None:
-        return open_split(str(about.config.data)).to_json()
-    sets = sorted({question.dataset for question in about.questions})
+    if about.config.data is not None:
+        return open_split(about.config.data).to_json()
+    questions = about.questions or ()
+    sets = sorted({question.dataset for question in questions})
     return {
         "name": f"questions of {', '.join(sets)}",
         "kind": "questions",
         "split": "questions",
-        "fingerprint": content_hash(about.questions),
-        "rows": len(about.questions),
+        "fingerprint": content_hash(questions),
+        "rows": len(questions),
         "simulated": DEMO_WORLD in sets,
     }
 

@@ -13,16 +13,18 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from ..builder.config import config_values
-from ..builder.option_types import Count, Flag, Positive, Seed, Share
+from ..builder.option_types import WHOLE, Count, Flag, Positive, Seed, Share
+from ..builder.source_config import ELASTIC_OPTIONS
 
 if TYPE_CHECKING:
     from ..builder.schema import JsonObject
-from ..builder.source_config import ELASTIC_OPTIONS
 
 Above = Annotated[float, Parameter(validator=Number(gt=0))]
 AtLeastZero = Annotated[float, Parameter(validator=Number(gte=0))]
+Several = Annotated[int, WHOLE, Parameter(validator=Number(gte=2))]
 Switch = Literal["auto", "on", "off"]
 Scheduler = Literal["linear", "cosine", "constant", "constant_with_warmup", "cosine_with_min_lr"]
+LossType = Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"]
 Reporter = Literal["trackio", "wandb", "tensorboard"]
 
 
@@ -132,6 +134,53 @@ class SftFitting(Fitting):
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
+class GrpoFitting(Fitting):
+    """Group relative policy optimization (DeepSeekMath, arXiv 2402.03300)."""
+
+    learning_rate: Above = 1e-6
+    """Highest learning rate of AdamW."""
+    num_train_epochs: Above = 1.0
+    """Passes over the questions, each answered `--num-generations` times."""
+    per_device_train_batch_size: Positive = 8
+    """Rollouts of a device at a time."""
+    gradient_accumulation_steps: Positive = 4
+    """Batches of one optimizer step; one step's rollouts are made together."""
+    logging_steps: Positive = 1
+    """Steps between two points of the curves, and of what is watched for collapse."""
+    save_steps: Positive = 100
+    """Steps between two checkpoints, from which a run can be resumed."""
+    num_generations: Several = 8
+    """Rollouts of a question, compared with each other: G of the paper."""
+    num_iterations: Positive = 1
+    """Updates with the same rollouts: mu of the paper."""
+    beta: AtLeastZero = 0.0
+    """Weight of the KL divergence from the model at the start; 0 keeps no copy of it (the paper: 0.04)."""
+    epsilon: Above = 0.2
+    """Half width of the interval that probability ratios are clipped to."""
+    epsilon_high: Above | None = None
+    """Its upper half, where that differs."""
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    """Whose standard deviation divides the advantages."""
+    loss_type: LossType = "dapo"
+    """How token losses are added up; `grpo` is the paper's mean over rollouts."""
+    temperature: Above = 1.0
+    """Sampling temperature of the rollouts, by which logits are divided in the loss too."""
+    top_p: Share = 1.0
+    """Nucleus sampling mass."""
+    top_k: Count = 0
+    """Sample among the top k tokens only; 0: all."""
+    use_vllm: Flag = False
+    """Generate by vLLM (extra [vllm]); its replies differ from run to run."""
+    vllm_mode: Literal["colocate", "server"] = "colocate"
+    """In the training process, or behind `trl vllm-serve`."""
+    vllm_gpu_memory_utilization: Share = 0.3
+    """Share of a GPU's memory for vLLM in the training process."""
+    vllm_server_base_url: str | None = None
+    """Root of `trl vllm-serve`, such as http://localhost:8000."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
 class RftFitting(SftFitting):
     """The paper's: two epochs at half of SFT's learning rate."""
 
@@ -189,7 +238,7 @@ PLACES = frozenset(
     (
         *("data", "model", "model-revision", "out", "resume", "preset", "deepspeed"),
         *("questions", "index", "teacher", "teacher-revision", "recipe", "search-cache", "embedding-model"),
-        *("teacher-url", "teacher-timeout", "teacher-retries", "api-key-env"),
+        *("teacher-url", "teacher-timeout", "teacher-retries", "api-key-env", "vllm-server-base-url"),
         *ELASTIC_OPTIONS,
     )
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..builder.errors import DataError, Problem
 from ..builder.hub_client import THE_HUB, HubSite
 from ..builder.identity import content_hash
 from ..builder.questions import load_questions
+from ..builder.retrieval.opening import open_index
 from ..builder.schema import JsonObject
 from ..builder.source_config import QuestionFields
 from .lineage import LINEAGE, Lineage
@@ -33,10 +34,12 @@ def options_again(lineage: Lineage, file: Path, given: JsonObject) -> JsonObject
     beside = _beside(folder / CONFIG)
     places = {name: value for name, value in beside.items() if name in PLACES}
     places |= _at_the_hub(lineage) | given
-    for name in (_rows(lineage), "model"):
+    told = {_rows(lineage): lineage.dataset.get("name"), "model": lineage.model.get("name")}
+    if search := lineage.inputs.get("search"):
+        told["index"] = f"an index of {search['corpus']}"
+    for name, what in told.items():
         if name not in places:
-            told: Any = lineage.model if name == "model" else lineage.dataset
-            fix = f"Give --{name}, where {told.get('name')} is now."
+            fix = f"Give --{name}, where {what} is now."
             raise DataError(str(Problem(name, f"must be found: {LINEAGE} names no place of it", None, fix)))
     places = {name: value for name, value in places.items() if name not in ("resume", "preset")}
     return lineage.options | places
@@ -62,7 +65,7 @@ def _at_the_hub(lineage: Lineage) -> JsonObject:
 
 
 def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -> None:
-    """See that rows, or questions, and model are those of the lineage.
+    """See that rows, or questions, model and corpus are those of the lineage.
 
     Raises:
         DataError: they are others.
@@ -76,6 +79,14 @@ def check_same(lineage: Lineage, options: JsonObject, site: HubSite = THE_HUB) -
     _same(rows, lineage.dataset.get("fingerprint"), found)
     student = find_student(str(options["model"]), options.get("model-revision"))
     _same("model", lineage.model.get("revision"), student.files.revision)
+    if search := lineage.inputs.get("search"):
+        _check_search(search, options["index"])
+
+
+def _check_search(search: JsonObject, index: Any) -> None:
+    """The corpus; what is laid around the engine stands in the options."""
+    specs = cast("list[str]", [index] if isinstance(index, str) else index)
+    _same("index", search["corpus"], open_index(specs).corpus)
 
 
 def _questions(options: JsonObject) -> str:

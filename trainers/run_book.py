@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,10 @@ class RunBook:
         self._tokens += tokens
         self._loss_tokens += loss_tokens
 
+    def note(self, result: Mapping[str, Any]) -> None:
+        """Put something into the lineage's result, to be written with the next checkpoint."""
+        self.lineage = replace(self.lineage, result={**self.lineage.result, **result})
+
     def progress(self, state: Any) -> Progress:
         """How far the run is, over all processes (each has to ask)."""
         rows, tokens, loss_tokens = _summed((self._rows, self._tokens, self._loss_tokens))
@@ -85,7 +89,15 @@ class RunBook:
             self.folder.path / HISTORY,
             b"".join(orjson.dumps(one, option=orjson.OPT_SORT_KEYS) + b"\n" for one in history),
         )
-        write_curves(self.folder.path, self.lineage.method, history)
+        write_curves(self.folder.path, self.lineage.method, history, self._marks())
+
+    def _marks(self) -> dict[int, str]:
+        """What the curves show as vertical lines."""
+        marks: dict[int, str] = {}
+        for one in self.lineage.result.get("collapse") or ():
+            step, what = one["step"], one["what"]
+            marks[step] = f"{marks[step]}, {what}" if step in marks else what
+        return marks
 
 
 def _last(history: list[dict[str, float]]) -> dict[str, float]:

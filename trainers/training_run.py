@@ -88,7 +88,9 @@ def run_folder(config: Any, lineage: Lineage) -> Generator[RunFolder]:
     """
     from accelerate import PartialState
 
-    process, path = PartialState(), config.out
+    from .arguments import on_gpu
+
+    process, path = PartialState(cpu=not on_gpu(config.fitting)), config.out
     if not process.is_main_process:
         process.wait_for_everyone()
         yield enter(path, lineage, resume=True)

@@ -70,7 +70,7 @@ class ShownProgress(TrainerCallback):
 
 def numbers_of(point: dict[str, float]) -> str:
     """The numbers of a log that people look at."""
-    return ", ".join(f"{name} {point[name]:.4g}" for name in _SHOWN if name in point)
+    return ", ".join(f"{name} {point[name]:.4g}" for name in _SHOWN if point.get(name) is not None)
 
 
 class StopOnSignal(TrainerCallback):

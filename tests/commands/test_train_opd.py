@@ -82,11 +82,28 @@ def test_a_live_run_leaves_a_model_and_a_dataset_of_its_rollouts(launch, place, 
     assert list(LocalDataset.open(again / "rollouts").ids()) == [row.id for row in rows]
 
 
+def test_the_questions_of_a_split_are_answered(launch, place, tmp_path):
+    given = list(live(place, tmp_path / "run"))
+    given[given.index("--questions") : given.index("--questions") + 2] = ["--data", f"{place / 'data'}:raw"]
+    assert launch(*given) == 0
+    lineage = json.loads((tmp_path / "run" / "training.json").read_text("utf-8"))
+    assert lineage["dataset"]["split"] == "raw"
+    assert lineage["inputs"]["questions"]["count"] == 1
+    asked = {row.question.question_id for row in LocalDataset.open(tmp_path / "run" / "rollouts").rows()}
+    assert asked == {row.question.question_id for row in LocalDataset.open(place / "data").rows()}
+
+
+def test_a_replay_needs_rows(launch, place, tmp_path, capsys):
+    assert launch(*live(place, tmp_path / "run", "--replay")) == 2
+    assert "replay: must have rows" in capsys.readouterr().err
+
+
 def test_a_replay_learns_from_rows_without_a_search(launch, place, tmp_path, capsys):
     out = tmp_path / "run"
     models = ("--model", place / "student", "--teacher", place / "teacher")
+    rows = ("--data", f"{place / 'data'}:raw")
     batches = ("--max-steps", 2, "--per-device-train-batch-size", 1, "--gradient-accumulation-steps", 1)
-    assert launch("train", "opd", *models, "--out", out, "--data", f"{place / 'data'}:raw", *batches) == 0
+    assert launch("train", "opd", *models, "--out", out, "--replay", *rows, *batches) == 0
     lineage = json.loads((out / "training.json").read_text("utf-8"))
     assert lineage["dataset"]["split"] == "raw"
     assert lineage["audit"]["loss_tokens"] > 0
@@ -96,7 +113,7 @@ def test_a_replay_learns_from_rows_without_a_search(launch, place, tmp_path, cap
 
 @pytest.mark.parametrize(
     ("left_out", "said"),
-    [("--questions", "questions: must be given, or data"), ("--index", "index: must be given for live")],
+    [("--questions", "data: must be given, or questions"), ("--index", "index: must be given for live")],
 )
 def test_what_is_missing_is_named(launch, place, tmp_path, capsys, left_out, said):
     given = list(live(place, tmp_path / "run"))
