@@ -40,14 +40,13 @@ from .options import outcome_options
 from .recorded import Recorded
 from .render import Renderer
 from .run_book import RunBook
-from .run_folder import RunFolder
 from .search_options import search_facts
 from .sft import limits_of, target_of
 from .step_store import StepStore
 from .student_model import StudentFiles, find_student, loading
 from .target import Target
 from .teacher_server import TeacherServer
-from .training_data import Preparation, prepare
+from .training_data import Preparation, TrainingData, prepare
 from .training_run import Audience, Ended, fit, new_lineage, run_folder, with_audit, with_target
 
 
@@ -85,12 +84,18 @@ def train_opd(config: OpdConfig, audience: Audience, card: Callable[[Path], obje
     """
     _check_source(config)
     about = _about(config)
-    with run_folder(config, _lineage(about)) as folder:
+    lineage = _lineage(about)
+    with run_folder(config, lineage) as folder:
         store = StepStore(folder.path / "rollout-steps")
         if folder.earlier and folder.is_complete:
             _close_rollouts(about, folder.path, store, card)
             return Ended(folder.earlier, nothing_to_do=True)
-        trainer, lineage = _trainer(about, folder, store, audience)
+        rows = None if about.questions is not None else _rows(about, folder.work)
+        if rows is not None:
+            for line in audit_lines(rows.audit, about.target):
+                audience.say(line)
+            lineage = with_audit(lineage, about.target, rows.audit.to_json())
+        trainer = _trainer(about, folder.path, store, rows)
         book = RunBook(folder, lineage, audience.say)
         book.merge = config.lora.use_peft and config.lora.lora_merge
         trainer.book = book
@@ -168,39 +173,37 @@ def teacher_facts(teaching: TeacherOptions) -> JsonObject:
     return {"name": server.name, "revision": teaching.teacher_revision, "source": "server"}
 
 
-def _trainer(
-    about: Distilled, folder: RunFolder, store: StepStore, audience: Audience
-) -> tuple[RecordedOpd, Lineage]:
-    """The trainer, and the lineage with the audit of the rows of a replay."""
-    config, lineage = about.config, _lineage(about)
-    if about.questions is not None:
-        student = Writer(about.student.files.name, about.student.files.revision)
-        source: Live | Replay = Live(about.questions, student, config.rollouts.samples, store)
+def _rows(about: Distilled, work: Path) -> TrainingData:
+    """The rows of a replay, rendered and audited."""
+    config = about.config
+    how = Preparation(
+        Renderer(about.target, limits_of(about.student, config.rendering)),
+        work,
+        seed=config.fitting.seed,
+        allow_truncation=config.rendering.allow_truncation,
+    )
+    return prepare(open_split(str(config.data)).rows(), how)
+
+
+def _trainer(about: Distilled, out: Path, store: StepStore, rows: TrainingData | None) -> RecordedOpd:
+    config = about.config
+    source: Live | Replay
+    if rows is not None:
+        source, settings = Replay(rows.train), None
     else:
-        limits = limits_of(about.student, config.rendering)
-        data = prepare(
-            open_split(str(config.data)).rows(),
-            Preparation(
-                Renderer(about.target, limits),
-                folder.work,
-                seed=config.fitting.seed,
-                allow_truncation=config.rendering.allow_truncation,
-            ),
-        )
-        for line in audit_lines(data.audit, about.target):
-            audience.say(line)
-        lineage = replace(with_audit(lineage, about.target, data.audit.to_json()), inputs=lineage.inputs)
-        source = Replay(data.train)
+        student = Writer(about.student.files.name, about.student.files.revision)
+        source = Live(about.questions or (), student, config.rollouts.samples, store)
+        settings = _live_settings(config)
     parts = OpdParts(
         about.student.place,
         about.target,
         _teacher(config.teaching),
         source,
-        _live_settings(config) if about.questions is not None else None,
+        settings,
         lora_config(config.lora),
     )
     with loading(about.student.files.name):
-        return opd_trainer(_arguments(about, folder.path), parts, RecordedOpd), lineage
+        return opd_trainer(_arguments(about, out), parts, RecordedOpd)
 
 
 def _teacher(teaching: TeacherOptions) -> LocalTeacher | TeacherServer:
