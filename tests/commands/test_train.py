@@ -96,6 +96,50 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert dataclasses.replace(first.progress, seconds=0) == dataclasses.replace(second.progress, seconds=0)
 
 
+SEARCH = ("--index", "index", "--k", "1", "--max-tokens", "8")
+ANY = """name = "any_row"
+title = "Any row"
+predicate = "n_turns >= 1"
+"""
+
+
+def methods(place: Path) -> dict[str, list[str]]:
+    """Commands of the methods that search, whose random student finds nothing: what is tried is the run."""
+    if not (place / "new").is_dir():
+        (place / "any_row.toml").write_text(ANY)
+        plain = ["--plain", "--one-hop", "1", "--comparison", "0", "--entities", "150", "--questions", "30"]
+        for tokens in (["world", "new", *plain, "--seed", "5"], ["student", "teacher", "--world", "world"]):
+            more = ["--seed", "1"] if tokens[0] == "student" else []
+            assert app.meta([*tokens, *more], result_action="return_value") == 0
+    common = ["--data", "data:f1_search", "--model", "student", *SEARCH]
+    steps = ["--logging-steps", "1", "--save-steps", "1", "--max-steps", "8", "--learning-rate", "1e-3"]
+    small = ["--per-device-train-batch-size", "4", "--gradient-accumulation-steps", "1"]
+    opd = ["--teacher", "teacher", "--samples", "1", "--max-completion-length", "48"]
+    rft = ["--questions", "new/questions.jsonl", "--recipe", "any_row.toml", "--min-kept", "1"]
+    return {
+        "opd": ["train", "opd", *common, *steps, *small, *opd],
+        "rft": ["train", "rft", *common, *steps, *small, *rft],
+    }
+
+
+@pytest.mark.parametrize(("method", "at"), [("opd", "checkpoint-3"), ("rft", "round-1/model/checkpoint-3")])
+def test_methods_that_search_go_on_after_a_kill(
+    place: Path, launch: Launch, capsys: pytest.CaptureFixture[str], method: str, at: str
+) -> None:
+    command = methods(place)[method]
+    killed = begun([*command, "--out", f"{method}-killed"])
+    until_there(place / f"{method}-killed" / at, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert launch(*command, "--out", f"{method}-killed", "--resume") == 0
+    assert "going on after checkpoint-" in capsys.readouterr().out
+    assert launch(*command, "--out", f"{method}-whole") == 0
+    first, second = read_lineage(place / f"{method}-whole"), read_lineage(place / f"{method}-killed")
+    assert first.progress.step == second.progress.step == 8
+    assert first.result["weights"] == second.result["weights"]
+
+
 def test_ctrl_c_keeps_a_checkpoint(place: Path) -> None:
     run = begun(sft("stopped", max_steps="2000", save_total_limit="9"))
     until_there(place / "stopped" / "checkpoint-2", run)
