@@ -44,6 +44,10 @@ TranscriptFormat = Literal[
 ]
 
 
+TABLE = {"table": True}
+"""Metadata of a field whose config is a table of its own: `[sft]`, `--sft.learning-rate`."""
+
+
 def save_config(config: Any, path: Path) -> None:
     """Write a config dataclass as TOML that `--config` reads back; options at None by default are left out.
 
@@ -58,7 +62,9 @@ def config_values(config: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for option in dataclasses.fields(config):
         value = getattr(config, option.name)
-        if dataclasses.is_dataclass(value):
+        if option.metadata.get("table"):
+            values[option.name] = config_values(value)
+        elif dataclasses.is_dataclass(value):
             values |= config_values(value)
         elif value is not None or option.default is not None:
             values[option.name.replace("_", "-")] = _toml(value)

@@ -14,6 +14,7 @@ from ..builder.schema import JsonObject
 from ..dataset_cards.render import write_card
 from ..trainers.grpo_options import GrpoConfig
 from ..trainers.lineage import LINEAGE, read_lineage
+from ..trainers.mixed_options import MixedConfig
 from ..trainers.opd_options import OpdConfig
 from ..trainers.options import SftConfig
 from ..trainers.repeat import check_same, options_again, outcome
@@ -47,6 +48,14 @@ def run_grpo(config: GrpoConfig) -> None:
     from ..trainers.grpo import train_grpo
 
     _run(config.out, lambda audience: train_grpo(config, audience, write_card))
+
+
+def run_mixed(config: MixedConfig) -> None:
+    """SFT, then OPD. Raises what `train_mixed` raises; KeyboardInterrupt where the run was stopped."""
+    require_training("trajset train")
+    from ..trainers.mixed import train_mixed
+
+    _run(config.out, lambda audience: train_mixed(config, audience, write_card))
 
 
 def run_opd(config: OpdConfig) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from cyclopts import App, Parameter
 
 from ..trainers.grpo_options import GrpoConfig
+from ..trainers.mixed_options import MixedConfig
 from ..trainers.opd_options import OpdConfig
 from ..trainers.options import SftConfig
 from ..trainers.rft_options import RftConfig
@@ -44,6 +45,18 @@ def grpo(*, config: GrpoConfig) -> None:
     from .train import run_grpo
 
     run_grpo(config)
+
+
+@app.command
+def mixed(*, config: MixedConfig) -> None:
+    """Supervised fine-tuning, then on-policy distillation from there: one run, resumed wherever it stopped.
+
+    Options of a stage's fitting have its name before theirs: `--sft.num-train-epochs`, `--opd.learning-rate`;
+    in a file they stand in the tables `[sft]` and `[opd]`.
+    """
+    from .train import run_mixed
+
+    run_mixed(config)
 
 
 @app.command

@@ -53,11 +53,12 @@ def common_arguments(fitting: Fitting, out: Path, revision: str | None) -> dict[
     names = (
         *("learning_rate", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps"),
         *("lr_scheduler_type", "weight_decay", "adam_beta1", "adam_beta2", "max_grad_norm", "seed"),
-        *("logging_steps", "save_steps", "save_total_limit"),
+        *("logging_steps", "save_steps"),
     )
     return {name: getattr(fitting, name) for name in names} | {
         "output_dir": str(out),
         "max_steps": fitting.max_steps or -1,
+        "save_total_limit": fitting.save_total_limit or None,
         "warmup_steps": fitting.warmup_steps if fitting.warmup_steps < 1 else int(fitting.warmup_steps),
         "use_cpu": not gpu,
         "bf16": precision == "bf16",

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -94,12 +94,21 @@ class Lineage:
             "teacher": teacher,
             "inputs": self.inputs,
             "target": self.target,
-            "options": {key: value for key, value in self.options.items() if key not in WATCHING},
+            "options": _deciding(self.options),
         }
 
     def advanced(self, progress: Progress, state: State, result: Mapping[str, Any]) -> Lineage:
         """The lineage with how far the run is."""
         return replace(self, progress=progress, state=state, result={**self.result, **result})
+
+
+def _deciding(options: JsonObject) -> JsonObject:
+    """The options without those that only watch, in tables too."""
+    return {
+        key: _deciding(cast("JsonObject", value)) if isinstance(value, dict) else value
+        for key, value in options.items()
+        if key not in WATCHING
+    }
 
 
 _ADAPTER = TypeAdapter(Lineage)

@@ -124,7 +124,10 @@ def _options(lineage: Lineage) -> Iterator[tuple[str, Any]]:
     """The options that had a say."""
     adapters = bool(lineage.options.get("use-peft"))
     for name, value in lineage.options.items():
-        if name not in WATCHING and (adapters or not name.startswith("lora-")):
+        if isinstance(value, dict):
+            table = cast("JsonObject", value)
+            yield from ((f"{name}.{key}", each) for key, each in table.items() if key not in WATCHING)
+        elif name not in WATCHING and (adapters or not name.startswith("lora-")):
             yield name, value
 
 

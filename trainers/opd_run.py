@@ -122,7 +122,7 @@ def _check_source(config: OpdConfig) -> None:
         raise ConfigError(str(Problem("index", "must be given for live rollouts", (), fix)))
 
 
-def _questions(config: OpdConfig) -> tuple[Question, ...]:
+def asked_questions(config: OpdConfig) -> tuple[Question, ...]:
     """The questions of the rows, or those that are given; a sample where there is a limit."""
     rollouts, seed = config.rollouts, config.fitting.seed
     if config.questions is not None:
@@ -136,7 +136,7 @@ def _about(config: OpdConfig) -> Distilled:
     if config.replay:
         return Distilled(config, student, target, None)
     prompt = load_prompt(config.search.policy, target.grammar, force_answer=config.rollouts.force_answer)
-    return Distilled(config, student, open_continuation(target, prompt).target, _questions(config))
+    return Distilled(config, student, open_continuation(target, prompt).target, asked_questions(config))
 
 
 def _lineage(about: Distilled) -> Lineage:
@@ -146,7 +146,7 @@ def _lineage(about: Distilled) -> Lineage:
     if about.questions is not None:
         asked = {"count": len(about.questions), "hash": content_hash(about.questions)}
         inputs = {"search": search_facts(config.search), "questions": asked}
-    return replace(with_target(found, about.target), teacher=_teacher_facts(config.teaching), inputs=inputs)
+    return replace(with_target(found, about.target), teacher=teacher_facts(config.teaching), inputs=inputs)
 
 
 def _dataset(about: Distilled) -> JsonObject:
@@ -165,7 +165,8 @@ def _dataset(about: Distilled) -> JsonObject:
     }
 
 
-def _teacher_facts(teaching: TeacherOptions) -> JsonObject:
+def teacher_facts(teaching: TeacherOptions) -> JsonObject:
+    """What lineage records of the teacher."""
     if teaching.teacher_url is None:
         return find_student(teaching.teacher, teaching.teacher_revision).to_json()
     server = TeacherServer(Endpoint(teaching.teacher), teaching.teacher_top_k)

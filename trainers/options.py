@@ -109,8 +109,8 @@ class Fitting:
     """Steps between two points of the curves."""
     save_steps: Positive = 500
     """Steps between two checkpoints, from which a run can be resumed."""
-    save_total_limit: Positive | None = 2
-    """Checkpoints that are kept; `none` keeps all."""
+    save_total_limit: Count = 2
+    """Checkpoints that are kept; 0 keeps all."""
     report_to: tuple[Reporter, ...] = ()
     """Trackers that get the curves too (extra [track])."""
     deepspeed: Path | None = None
