@@ -6,20 +6,15 @@ OUT/rollout-steps   the same, step by step, while the run goes on
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from trl.trainer.distillation_config import DistillationConfig
 
 from ..builder.chat.openai_client import Endpoint
-from ..builder.dataset import Tables, write_dataset
 from ..builder.errors import ConfigError, Problem
 from ..builder.identity import content_hash
-from ..builder.manifest import MadeBy
 from ..builder.prompts import load_prompt
 from ..builder.questions import load_questions
 from ..builder.retrieval.opening import open_index
@@ -30,6 +25,7 @@ from .audit_lines import audit_lines
 from .chat_tokenizer import open_tokenizer
 from .completions import Live, Replay
 from .continuation import open_continuation
+from .kept_rollouts import WriteCard, close_rollouts, made_by, step_store
 from .lineage import Lineage
 from .live import LiveSettings, Writer
 from .live_chat import Room
@@ -73,7 +69,7 @@ class Distilled:
     questions: tuple[Question, ...] | None
 
 
-def train_opd(config: OpdConfig, audience: Audience, card: Callable[[Path], object]) -> Ended:
+def train_opd(config: OpdConfig, audience: Audience, card: WriteCard) -> Ended:
     """Distil, or go on with a run. `card` writes a dataset's card.
 
     Raises:
@@ -86,9 +82,9 @@ def train_opd(config: OpdConfig, audience: Audience, card: Callable[[Path], obje
     about = _about(config)
     lineage = _lineage(about)
     with run_folder(config, lineage) as folder:
-        store = StepStore(folder.path / "rollout-steps")
+        store = step_store(folder.path)
         if folder.earlier and folder.is_complete:
-            _close_rollouts(about, folder.path, store, card)
+            _close_rollouts(about, folder.path, card)
             return Ended(folder.earlier, nothing_to_do=True)
         rows = None if about.questions is not None else _rows(about, folder.work)
         if rows is not None:
@@ -101,7 +97,7 @@ def train_opd(config: OpdConfig, audience: Audience, card: Callable[[Path], obje
         trainer.book = book
         ended = fit(trainer, book, about.target, audience)
         if not ended.interrupted and trainer.is_world_process_zero():
-            _close_rollouts(about, folder.path, store, card)
+            _close_rollouts(about, folder.path, card)
         return ended
 
 
@@ -252,17 +248,12 @@ def _arguments(about: Distilled, out: Path) -> DistillationConfig:
     return with_others(DistillationConfig, arguments, fitting.trainer_arg)
 
 
-def _close_rollouts(about: Distilled, out: Path, store: StepStore, card: Callable[[Path], object]) -> None:
+def _close_rollouts(about: Distilled, out: Path, card: WriteCard) -> None:
     """All rollouts as a dataset, in place of the files of the steps."""
-    if about.questions is None or not store.steps:
+    if about.questions is None:
         return
     config = about.config
     prompt = load_prompt(
         config.search.policy, about.target.grammar, force_answer=config.rollouts.force_answer
     )
-    made = MadeBy(
-        "trajset train opd", datetime.now(UTC), outcome_options(config), {prompt.id: prompt.published}
-    )
-    write_dataset(out / "rollouts", Tables(store.rows()), made)
-    card(out / "rollouts")
-    shutil.rmtree(store.folder)
+    close_rollouts(out, made_by("opd", outcome_options(config), prompt), card)
