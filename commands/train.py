@@ -77,7 +77,8 @@ def _run(out: Path, train: Callable[[Audience], Ended]) -> None:
         return
     progress, result = ended.lineage.progress, ended.lineage.result
     if ended.interrupted:
-        console.print(f"{out}: stopped at step {progress.step:,} of {progress.steps:,}; --resume goes on.")
+        place = f" at step {progress.step:,} of {progress.steps:,}" if progress.steps else ""
+        console.print(f"{out}: stopped{place}; --resume goes on.", soft_wrap=True)
         raise KeyboardInterrupt
     console.print(
         f"{out}: {progress.step:,} steps, {progress.rows_seen:,} rows, {progress.tokens_seen:,} tokens "
