@@ -179,6 +179,18 @@ def test_packed_rows_see_only_themselves(
     assert loss == int((batch["labels"] != -100).sum()) > 0
 
 
+@pytest.mark.parametrize("kind", ["qwen3_next", "mamba2"])
+def test_packing_is_refused_where_layers_carry_a_state(
+    lab: Lab, tmp_path: Path, audience: Audience, kind: str
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(lab.student, model)
+    (model / "config.json").write_text(f'{{"model_type": "{kind}"}}')
+    packed = dataclasses.replace(config(lab, tmp_path / "run", packing=True), model=str(model))
+    with pytest.raises(ConfigError, match="packing: must be off"):
+        train_sft(packed, audience)
+
+
 def test_adapters_are_trained_and_merged(lab: Lab, tmp_path: Path, audience: Audience) -> None:
     from transformers import AutoModelForCausalLM
 
