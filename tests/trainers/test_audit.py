@@ -91,7 +91,7 @@ def test_what_is_missing_is_named():
     (rendered,) = Renderer(choose_target(family_tokenizer("qwen3"))).rows([SHORT])
     assert not isinstance(rendered, Refused)
     counts.add(dataclasses.replace(rendered, missing=("reasoning",)))
-    with pytest.raises(DataError, match="every reasoning in the loss after rendering; broken by 1 of them: short"):
+    with pytest.raises(DataError, match=r"every reasoning in the loss .*; broken by 1 of them: short"):
         counts.check()
 
 
