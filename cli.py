@@ -394,7 +394,7 @@ def sql(query: Query, data: DataOrSplit, *, config: SqlConfig = SqlConfig()) -> 
 
 @app.command
 def student(folder: Path, *, world: Path, seed: Seed = 0) -> None:
-    """Make a micro student: a Qwen3 of 0.7 M random weights with a tokenizer of a demo world.
+    """Make a micro student: a Qwen3 of 0.44 M random weights with a tokenizer of a demo world.
 
     It is an ordinary model folder, to be trained on rows about that world in minutes on a CPU.
 

@@ -10,9 +10,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from glob import escape as escaped_pattern
 from pathlib import Path
 from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.markup import escape
 
@@ -45,7 +47,14 @@ RECIPES = ("llm_judge", "llm_judge_reflect", "f1_only", "f1_search")
 _PASSAGES_PER_SEARCH = 5
 
 
-_LOAD = 'from datasets import load_dataset; print(load_dataset("{}", split="f1_search"))'
+def loading_code(folder: Path, split: str) -> str:
+    """Python that prints a split of a folder, found by its files: the cache of `load_dataset(FOLDER)` knows a
+    folder by its last name only."""
+    files = orjson.dumps(f"{escaped_pattern(str(folder))}/data/{split}-*.parquet").decode()
+    load = f'load_dataset("parquet", data_files={files}, split="train")'
+    return f"from datasets import load_dataset; print({load})"
+
+
 RUN = "config.toml"
 """The settings that a demo was begun with, in its folder."""
 
@@ -221,6 +230,6 @@ def _show(this: _Quickstart, seconds: float) -> None:
         f"trajset ablate {folder} --out {shlex.quote(str(this.config.out / 'ablation'))}",
         f"trajset filter {folder} --recipe f1_search --set min_f1=0.9",
         f'trajset sql "SELECT hops, avg(f1) FROM rows GROUP BY hops ORDER BY hops" {folder}',
-        f"python -c {shlex.quote(_LOAD.format(str(this.dataset)))}",
+        f"python -c {shlex.quote(loading_code(this.dataset, 'f1_search'))}",
     ):
         this.console.print(f"  {line}", highlight=False, soft_wrap=True)

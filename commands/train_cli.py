@@ -75,8 +75,9 @@ def rft(*, config: RftConfig) -> None:
 def opd(*, config: OpdConfig) -> None:
     """On-policy distillation: the student searches and answers, and learns what a teacher would have written.
 
-    With `--questions` and `--index` the student's rollouts are live, and kept as a dataset in `OUT/rollouts`;
-    with `--data` rows are replayed. The teacher runs in this process, or behind vLLM (`--teacher-url`).
+    The questions are those of `--data`, or `--questions`; the student searches in `--index`, and its rollouts
+    are kept as a dataset in `OUT/rollouts`. With `--replay` it learns on the rows of `--data` instead. The
+    teacher runs in this process, or behind vLLM (`--teacher-url`).
     Ctrl-C keeps a checkpoint; `--resume` goes on, with the rollouts that the whole run would have made.
     """
     from .train import run_opd

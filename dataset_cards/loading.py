@@ -9,12 +9,14 @@ from .about import About
 
 _FROM_HUB = ("from datasets import load_dataset",)
 _FROM_FOLDER = (
+    "from glob import escape",
     "from pathlib import Path",
     "",
     "from datasets import load_dataset",
     "",
-    "# Run in the folder of the dataset; from the Hub, give the name of the repository instead.",
-    "folder = str(Path.cwd())",
+    "# Run in the folder of the dataset. By its files: load_dataset(FOLDER) caches by the folder's own name,",
+    "# and may give rows of another folder of that name, or those from before the last filtering.",
+    "folder = escape(str(Path.cwd()))",
 )
 
 
@@ -38,13 +40,18 @@ def loading(manifest: Manifest, about: About) -> Loading:
 
 
 def _datasets(manifest: Manifest, repo: str | None, split: str) -> str:
-    source = f'"{repo}"' if repo else "folder"
-    lines = [f'rows = load_dataset({source}, split="{split}")']
     sides = {"judgements": manifest.judgements, "labels": manifest.labels}
-    lines += [
-        f'{name} = load_dataset({source}, "{name}", split="train")' for name, files in sides.items() if files
+    tables = [name for name, files in sides.items() if files]
+    if repo:
+        lines = [f'rows = load_dataset("{repo}", split="{split}")']
+        lines += [f'{name} = load_dataset("{repo}", "{name}", split="train")' for name in tables]
+        return "\n".join([*_FROM_HUB, "", *lines])
+    patterns = {"rows": f"data/{split}-*.parquet"} | {name: f"{name}/*.parquet" for name in tables}
+    lines = [
+        f'{name} = load_dataset("parquet", data_files=f"{{folder}}/{pattern}", split="train")'
+        for name, pattern in patterns.items()
     ]
-    return "\n".join([*(_FROM_HUB if repo else _FROM_FOLDER), "", *lines])
+    return "\n".join([*_FROM_FOLDER, "", *lines])
 
 
 def _frames(root: str, split: str) -> str:

@@ -1,7 +1,10 @@
 """The quickstart as a newcomer runs it: it ends, README shows what it prints, a second run reuses it all."""
 
+import os
+import shlex
 import subprocess
 import sys
+from glob import escape
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,16 @@ def test_a_second_run_reuses_everything(out: Path) -> None:
     assert "trajectories reused" in shown
     assert "verdicts     reused" in shown
     assert (out / "dataset" / "manifest.json").read_bytes() == manifest
+
+
+def test_the_code_at_its_end_loads_the_split(out: Path, tmp_path: Path) -> None:
+    (line,) = (line for line in quickstart(out).splitlines() if "python -c" in line)
+    assert f"{escape(str(out))}/dataset/data/f1_search-*.parquet" in line
+    _, _, code = shlex.split(line)
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", code]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    assert f"num_rows: {LocalDataset.open(out / 'dataset').manifest.split('f1_search').rows}" in shown
 
 
 def test_other_settings_in_the_same_folder_are_refused_before_anything_is_replaced(out: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ..builder.errors import ConfigError, Problem, unknown
+from ..builder.errors import ConfigError, MissingExtraError, Problem, unknown
 from .options import Fitting, LoraOptions, Switch
 
 Precision = Literal["bf16", "fp16", "fp32"]
@@ -48,6 +49,7 @@ def common_arguments(fitting: Fitting, out: Path, revision: str | None) -> dict[
 
     Raises:
         ConfigError: options that do not go together.
+        MissingExtraError: a tracker is not installed.
     """
     gpu, precision = on_gpu(fitting), precision_of(fitting)
     names = (
@@ -65,7 +67,7 @@ def common_arguments(fitting: Fitting, out: Path, revision: str | None) -> dict[
         "fp16": precision == "fp16",
         "gradient_checkpointing": _switched(fitting.gradient_checkpointing, gpu),
         "model_init_kwargs": _loading(fitting, revision),
-        "report_to": list(fitting.report_to) or "none",
+        "report_to": _trackers(fitting),
         "run_name": out.resolve().name,
         "project": "trajset",
         "deepspeed": str(fitting.deepspeed) if fitting.deepspeed else None,
@@ -74,6 +76,18 @@ def common_arguments(fitting: Fitting, out: Path, revision: str | None) -> dict[
         "dataloader_pin_memory": gpu,
         "remove_unused_columns": False,
     }
+
+
+def _trackers(fitting: Fitting) -> list[str] | str:
+    """The trackers, as transformers takes them.
+
+    Raises:
+        MissingExtraError: one is not installed.
+    """
+    for name in fitting.report_to:
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError("track", f"--report-to {name}")
+    return list(fitting.report_to) or "none"
 
 
 def _loading(fitting: Fitting, revision: str | None) -> dict[str, Any]:

@@ -151,5 +151,5 @@ class RenderAudit:
 
 
 def _named(rule: str, ids: Sequence[str], fix: str) -> DataError:
-    shown = ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
-    return DataError(f"rows: {rule}; {len(ids):,} do not: {shown}. {fix}")
+    shown = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else "")
+    return DataError(f"rows: {rule}; broken by {len(ids):,} of them: {shown}. {fix}")

@@ -70,7 +70,7 @@ def model_card(lineage: Lineage) -> str:
 def _head(lineage: Lineage) -> JsonObject:
     """What the Hub reads: links to dataset and base model where these are there too."""
     head: JsonObject = {
-        "library_name": "peft" if lineage.options.get("use-peft") else "transformers",
+        "library_name": "peft" if _is_adapter(lineage) else "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["trajset", "search-agents", "trl", lineage.method],
     }
@@ -79,6 +79,13 @@ def _head(lineage: Lineage) -> JsonObject:
     if repo := lineage.dataset.get("repo"):
         head["datasets"] = [repo]
     return head
+
+
+def _is_adapter(lineage: Lineage) -> bool:
+    """Whether the weights are adapters: in checkpoints always, in the end unless they were merged."""
+    last: JsonObject = lineage.stages[-1]["options"] if lineage.stages else lineage.options
+    merged = lineage.state == "complete" and bool(last.get("lora-merge"))
+    return bool(last.get("use-peft")) and not merged
 
 
 def _tables(lineage: Lineage) -> Iterator[_Table]:

@@ -69,7 +69,7 @@ class RolloutOptions:
     force_answer: Flag = False
     """Ask for the answer before the last turn."""
     use_vllm: Flag = False
-    """Generate with vLLM (extra [vllm]); its settings are TRL's, by `--trainer-arg`."""
+    """Generate with vLLM (`pip install 'trl[vllm]'`); its settings are TRL's, by `--trainer-arg`."""
     vllm_mode: Literal["colocate", "server"] = "colocate"
     """vLLM on the training devices, or behind `trl vllm-serve`."""
 

@@ -170,7 +170,7 @@ class GrpoFitting(Fitting):
     top_k: Count = 0
     """Sample among the top k tokens only; 0: all."""
     use_vllm: Flag = False
-    """Generate by vLLM (extra [vllm]); its replies differ from run to run."""
+    """Generate by vLLM (`pip install 'trl[vllm]'`); its replies differ from run to run."""
     vllm_mode: Literal["colocate", "server"] = "colocate"
     """In the training process, or behind `trl vllm-serve`."""
     vllm_gpu_memory_utilization: Share = 0.3

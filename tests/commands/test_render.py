@@ -67,7 +67,7 @@ def test_a_lost_answer_ends_with_2_after_the_audit(launch, data, model, capsys):
     assert launch("render", data, "--model", model, "--max-length", 2048, "--show", 0) == 2
     shown = capsys.readouterr()
     assert "answer cut off: 1 rows: long" in shown.out
-    assert "1 do not: long. Raise --max-length" in shown.err
+    assert "broken by 1 of them: long. Raise --max-length" in shown.err
     allowed = ("render", data, "--model", model, "--max-length", 2048, "--allow-truncation")
     assert launch(*allowed) == 0
 

@@ -18,6 +18,8 @@ from trajset.builder.manifest import MadeBy
 from trajset.builder.schema import COLUMNS
 from trajset.dataset_cards.about import About
 from trajset.dataset_cards.render import render_card, write_card
+from trajset.filters.recipes import load_recipe
+from trajset.filters.splits import make_split
 
 from .test_facts import EVALUATION, mark
 
@@ -97,21 +99,41 @@ def test_no_heading_stands_over_nothing(dataset: LocalDataset) -> None:
             assert after.type != "heading" or after.tag > node.tag
 
 
-def test_the_code_on_the_card_runs(dataset: LocalDataset, tmp_path: Path) -> None:
-    tree = parsed(write_card(dataset.path).read_text("utf-8"))
+def run_card(folder: Path, home: Path, check: str) -> None:
+    """Run the code on a folder's card in that folder, then `check`."""
+    tree = parsed((folder / "README.md").read_text("utf-8"))
     code = [node.content for node in tree.walk() if node.type == "fence" and node.info == "python"]
     assert len(code) == 2
-    script = "\n".join([*code, "assert len(rows) == 3 and len(labels) == 10 and len(judgements) == 3"])
-    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    environment = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=dataset.path,
+        [sys.executable, "-c", "\n".join([code[0], check, code[1]])],
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_code_on_the_card_runs(dataset: LocalDataset, tmp_path: Path) -> None:
+    write_card(dataset.path)
+    run_card(dataset.path, tmp_path, "assert len(rows) == 3 and len(labels) == 10 and len(judgements) == 3")
+
+
+def test_the_code_on_the_card_loads_no_other_rows_of_that_name(dataset: LocalDataset, tmp_path: Path) -> None:
+    """`datasets` caches a folder by its last name: others of that name, and new rows, would be the old."""
+    home, other = tmp_path / "home", tmp_path / "[old]" / dataset.path.name
+    write_card(dataset.path)
+    run_card(dataset.path, home, "assert len(rows) == 3")
+    write_dataset(other, Tables([sample_row(0), sample_row(1)]), MadeBy("collect", CREATED, {}))
+    write_card(other)
+    run_card(other, home, "assert len(rows) == 2")
+    make_split(dataset.path, load_recipe("f1_search").bind({"min_f1": "0"}))
+    write_card(dataset.path)
+    rows = LocalDataset.open(dataset.path).manifest.split("f1_search").rows
+    assert rows > 3
+    run_card(dataset.path, home, f"assert len(rows) == {rows}")
 
 
 def test_with_a_repository_the_code_loads_from_the_hub(dataset: LocalDataset) -> None:

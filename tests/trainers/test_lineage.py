@@ -1,12 +1,22 @@
 """`training.json`: read again as it was written, refused when it is not one; git's state."""
 
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from trajset.builder.errors import DataError
-from trajset.trainers.lineage import Lineage, Progress, git_state, read_lineage, weights_hash, write_lineage
+from trajset.trainers.lineage import (
+    Lineage,
+    Progress,
+    State,
+    git_state,
+    read_lineage,
+    weights_hash,
+    write_lineage,
+)
 from trajset.trainers.model_card import model_card
 
 LINEAGE = Lineage(
@@ -27,8 +37,6 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_what_only_watches_decides_nothing() -> None:
-    from dataclasses import replace
-
     def key(**options: object) -> str:
         return replace(LINEAGE, options={**LINEAGE.options, **options}).key
 
@@ -53,8 +61,6 @@ def test_what_is_no_lineage_is_refused(tmp_path: Path, content: bytes | None, me
 
 
 def test_a_newer_format_names_the_version_to_install(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     write_lineage(tmp_path, replace(LINEAGE, format=9, versions={"trajset": "7.0"}))
     with pytest.raises(DataError, match=r"must be 1; got 9. Install trajset 7\.0"):
         read_lineage(tmp_path)
@@ -97,3 +103,16 @@ def test_the_card_links_what_is_on_the_hub_and_hides_what_had_no_say() -> None:
     assert "lora-r" not in card
     assert "save-steps" not in card
     assert "Simulated" not in card
+    assert "trajset train --from-lineage training.json --out OUT" in card
+
+
+def test_the_card_says_peft_of_adapters_and_of_nothing_that_they_were_merged_into() -> None:
+    def library(state: State, options: dict[str, Any], *stages: dict[str, Any]) -> str:
+        told = [{"options": one} for one in stages]
+        card = model_card(replace(LINEAGE, state=state, options=options, stages=tuple(told)))
+        return card.split("library_name: ")[1].split()[0]
+
+    adapters, merged = {"use-peft": True, "lora-merge": False}, {"use-peft": True, "lora-merge": True}
+    assert library("complete", adapters) == library("running", merged) == "peft"
+    assert library("complete", merged) == library("complete", {"use-peft": False}) == "transformers"
+    assert library("complete", adapters, merged) == "transformers"  # RFT merges what it trains

@@ -1,6 +1,7 @@
 """SFT for real on a micro student: what is learnt, what is written, stopped and resumed, packed, adapted."""
 
 import dataclasses
+import importlib.util
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 pytest.importorskip("trl", reason="needs the extra [train]: pip install 'trajset[train]'")
 
-from trajset.builder.errors import ConfigError, DataError
+from trajset.builder.errors import ConfigError, DataError, MissingExtraError
 from trajset.trainers.lineage import read_lineage
 from trajset.trainers.options import LoraOptions, RenderingOptions, SftConfig, SftFitting
 from trajset.trainers.sft import RecordedSft, counts, train_sft
@@ -179,6 +180,18 @@ def test_packed_rows_see_only_themselves(
     assert loss == int((batch["labels"] != -100).sum()) > 0
 
 
+@pytest.mark.parametrize("kind", ["qwen3_next", "mamba2"])
+def test_packing_is_refused_where_layers_carry_a_state(
+    lab: Lab, tmp_path: Path, audience: Audience, kind: str
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(lab.student, model)
+    (model / "config.json").write_text(f'{{"model_type": "{kind}"}}')
+    packed = dataclasses.replace(config(lab, tmp_path / "run", packing=True), model=str(model))
+    with pytest.raises(ConfigError, match="packing: must be off"):
+        train_sft(packed, audience)
+
+
 def test_adapters_are_trained_and_merged(lab: Lab, tmp_path: Path, audience: Audience) -> None:
     from transformers import AutoModelForCausalLM
 
@@ -229,6 +242,15 @@ def test_other_arguments_are_checked(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         train_sft(config(lab, tmp_path, trainer_arg=(given,)), audience)
+
+
+def test_a_tracker_that_is_not_installed_is_named_with_its_extra(
+    lab: Lab, tmp_path: Path, audience: Audience, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "wandb" else found(name))
+    with pytest.raises(MissingExtraError, match=r"--report-to wandb.*\[track\]"):
+        train_sft(config(lab, tmp_path, report_to=("wandb",)), audience)
 
 
 def test_presets_name_the_split(lab: Lab, tmp_path: Path, audience: Audience) -> None:
