@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from datasets import Dataset, load_dataset
 from machine import describe
-from micro_student import SPLIT, Place, make_rows, place
+from micro_student import SPLIT, Place, make_rows, place, settings_of_world
 from micro_student import settings as sft_settings
 from trajset.builder.prompts import SEARCH_TOOL, load_prompt, observation_text
 from trajset.builder.retrieval.retriever import Retriever
@@ -155,7 +155,9 @@ def trained_student(here: Place, out: Path, steps: int) -> Path:
     """A student that searches as it should."""
     make_rows(here, out / "data")
     student = make_student(out / "student", world_texts(here.world)).folder
-    split = load_dataset(str(out / "data"), split=SPLIT).select_columns(["messages", "tools"])
+    # A cache of its own: the shared one takes folders of one name for one another.
+    split = load_dataset(str(out / "data"), split=SPLIT, cache_dir=str(out / "cache"))
+    split = split.select_columns(["messages", "tools"])
     trainer = SFTTrainer(str(student), sft_settings(out / "sft", steps, 48), train_dataset=split)
     trainer.train()
     trainer.save_model(str(student))
@@ -176,7 +178,7 @@ def main() -> None:
     print(describe("torch", "transformers", "trl"))
     with tempfile.TemporaryDirectory() as scratch:
         out = options.out or Path(scratch)
-        here = place(out, 20_000, 6000, 0)
+        here = place(out, settings_of_world(20_000, 6000, 0, 1.0))
         student = options.student or trained_student(here, out, 160)
         asked = here.world.questions[-options.steps * options.batch :]
         compare(Setup(student, here, asked, out, options.steps, options.batch), options.rounds)
