@@ -172,6 +172,8 @@ def _close(trainer: Any, book: RunBook, target: Target) -> Ended:
     if book.merge:
         trainer.model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
     trainer.model.config.use_cache = True  # switched off for training; generation would be without one
+    if trainer.is_fsdp_enabled:  # checkpoints may be in parts, what is left is whole
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
         save_tokenizer(folder, target)

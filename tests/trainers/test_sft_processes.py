@@ -139,6 +139,15 @@ def test_adapters_are_merged_and_held_out_rows_measured(lab: Lab, tmp_path: Path
 
 
 @pytest.mark.slow
+def test_checkpoints_in_parts_leave_a_whole_model(lab: Lab, alone: Path, tmp_path: Path) -> None:
+    layers = 'transformer_layer_cls_to_wrap=["Qwen3DecoderLayer"]'
+    parts = f'fsdp_config={{{layers}, state_dict_type="SHARDED_STATE_DICT"}}'
+    sharded = run(lab, tmp_path / "run", [*SHARDED[:3], parts], FSDP)
+    assert (sharded / "checkpoint-4" / "pytorch_model_fsdp_0").is_dir()
+    assert_same_run(sharded, alone)
+
+
+@pytest.mark.slow
 def test_a_divided_model_makes_the_same_run_and_goes_on(lab: Lab, alone: Path, tmp_path: Path) -> None:
     sharded = run(lab, tmp_path / "whole", SHARDED, FSDP)
     assert_same_run(sharded, alone)
