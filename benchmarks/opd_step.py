@@ -155,9 +155,9 @@ def trained_student(here: Place, out: Path, steps: int) -> Path:
     """A student that searches as it should."""
     make_rows(here, out / "data")
     student = make_student(out / "student", world_texts(here.world)).folder
-    split = load_dataset(str(out / "data"), split=SPLIT, cache_dir=str(out / "cache")).select_columns(
-        ["messages", "tools"]
-    )
+    # A cache of its own: the shared one takes folders of one name for one another.
+    split = load_dataset(str(out / "data"), split=SPLIT, cache_dir=str(out / "cache"))
+    split = split.select_columns(["messages", "tools"])
     trainer = SFTTrainer(str(student), sft_settings(out / "sft", steps, 48), train_dataset=split)
     trainer.train()
     trainer.save_model(str(student))

@@ -69,7 +69,7 @@ def enter(path: Path, lineage: Lineage, *, resume: bool) -> RunFolder:
 
     Raises:
         ConfigError: it holds something else; a finished run; an interrupted one without `resume`, or one of
-            other settings (the message names them).
+            other settings or of another number of processes (the message names them).
         DataError: its `training.json` cannot be read.
     """
     if not (path / LINEAGE).is_file():
@@ -85,7 +85,10 @@ def enter(path: Path, lineage: Lineage, *, resume: bool) -> RunFolder:
         rule = "must not hold a finished run yet" if done else "must not hold an interrupted run"
         fix = "Name another folder." if done else "Go on with it by --resume, or name another folder."
         raise ConfigError(str(Problem("out", rule, str(path), fix)))
-    if changed := list(_differences(earlier.decides, lineage.decides)):
+    old, new = earlier.decides, lineage.decides
+    if earlier.state != "complete":  # as many rows a step as before
+        old, new = old | _processes(earlier), new | _processes(lineage)
+    if changed := list(_differences(old, new)):
         rule = "must be the run in --out, with the same rows, model and options"
         fix = "Give them as they were, or name another folder."
         raise ConfigError(str(Problem("resume", rule, ", ".join(changed), fix)))
@@ -96,6 +99,10 @@ def _is_empty_handed(path: Path) -> bool:
     """Whether a run ended before its first checkpoint or stage: nothing is lost by beginning anew."""
     folders = [item for item in path.iterdir() if item.is_dir() and item.name != WORK]
     return not any(not _CHECKPOINT.fullmatch(item.name) or _is_whole(item) for item in folders)
+
+
+def _processes(lineage: Lineage) -> JsonObject:
+    return {"processes": lineage.machine.get("processes", 1)}
 
 
 def _differences(old: JsonObject, new: JsonObject, above: str = "") -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from ..builder.config import save_config
-from ..builder.errors import ConfigError, Problem, StorageError
+from ..builder.errors import ConfigError, Problem, StorageError, TrajsetError
 from ..builder.locks import writing
 from ..builder.schema import JsonObject
 from .lineage import Lineage, git_state, installed, weights_hash, write_lineage
@@ -90,18 +90,45 @@ def run_folder(config: Any, lineage: Lineage) -> Generator[RunFolder]:
 
     from .arguments import on_gpu
 
-    process, path = PartialState(cpu=not on_gpu(config.fitting)), config.out
-    if not process.is_main_process:
-        process.wait_for_everyone()
-        yield enter(path, lineage, resume=True)
-        return
+    process = PartialState(cpu=not on_gpu(config.fitting))
+    with ExitStack() as held:
+        yield _by_the_first(
+            process.is_main_process,
+            lambda: _take(config, lineage, held),
+            lambda: enter(config.out, lineage, resume=True),
+        )
+
+
+def _take(config: Any, lineage: Lineage, held: ExitStack) -> RunFolder:
+    """The folder as the first process takes it; see `run_folder`."""
+    path = config.out
     folder = enter(path, lineage, resume=config.resume)
-    with writing(path, wait_s=0.0, name=f"{WORK}/{_LOCK}"):
-        if not folder.is_complete:
-            save_config(replace(config, resume=False), path / CONFIG)
-            write_lineage(path, folder.earlier or lineage)
-        process.wait_for_everyone()
-        yield folder
+    held.enter_context(writing(path, wait_s=0.0, name=f"{WORK}/{_LOCK}"))
+    if not folder.is_complete:
+        save_config(replace(config, resume=False), path / CONFIG)
+        write_lineage(path, folder.earlier or lineage)
+    return folder
+
+
+def _by_the_first(
+    is_first: bool, take: Callable[[], RunFolder], follow: Callable[[], RunFolder]
+) -> RunFolder:
+    """What the first process takes; the others follow it, or are refused with it."""
+    from accelerate.utils import broadcast_object_list
+
+    if not is_first:
+        told: list[TrajsetError | None] = [None]
+        broadcast_object_list(told)
+        if told[0] is not None:
+            raise told[0]
+        return follow()
+    try:
+        folder = take()
+    except TrajsetError as error:
+        broadcast_object_list([error])
+        raise
+    broadcast_object_list([None])
+    return folder
 
 
 def fit(trainer: Any, book: RunBook, target: Target, audience: Audience) -> Ended:
@@ -145,6 +172,8 @@ def _close(trainer: Any, book: RunBook, target: Target) -> Ended:
     if book.merge:
         trainer.model = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
     trainer.model.config.use_cache = True  # switched off for training; generation would be without one
+    if trainer.is_fsdp_enabled:  # checkpoints may be in parts, what is left is whole
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
         save_tokenizer(folder, target)
