@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cyclopts import App, Parameter
 
+from ..builder.errors import ConfigError, Problem
 from ..trainers.grpo_options import GrpoConfig
 from ..trainers.mixed_options import MixedConfig
 from ..trainers.opd_options import OpdConfig
@@ -90,9 +91,9 @@ def opd(*, config: OpdConfig) -> None:
 class Again:
     """A run to repeat, and where things are now that were in folders which have moved."""
 
-    from_lineage: Path
+    from_lineage: Path | None = None
     """The `training.json` of a run, or a folder that holds one."""
-    out: Path
+    out: Path | None = None
     """Folder of the new run."""
     data: str | None = None
     """The split that was trained on."""
@@ -113,8 +114,11 @@ class Again:
         return {name: value for name, value in given.items() if value}
 
 
+NOTHING = Again()
+
+
 @app.default
-def repeat(*, config: Again) -> None:
+def repeat(*, config: Again = NOTHING) -> None:
     """Repeat a run from its lineage, or train by one of the methods below.
 
     Data, questions and model are checked to be what they were; what is on the Hub is found by itself. At the
@@ -122,6 +126,10 @@ def repeat(*, config: Again) -> None:
     """
     from .train import repeat_run
 
+    if config.from_lineage is None or config.out is None:
+        fix = "Name a method (sft, opd, mixed, rft, grpo), or give --from-lineage and --out."
+        given = [str(path) for path in (config.from_lineage, config.out) if path]
+        raise ConfigError(str(Problem("train", "must be told what to do", given, fix)))
     repeat_run(config.from_lineage, config.places, _again)
 
 

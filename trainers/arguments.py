@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any, Literal
 
 from ..builder.errors import ConfigError, MissingExtraError, Problem, unknown
 from .options import Fitting, LoraOptions, Switch
+
+PROJECT = "trajset"
+"""The trackers' project, where the environment names no other."""
 
 Precision = Literal["bf16", "fp16", "fp32"]
 _OURS = frozenset({"output_dir", "push_to_hub", "hub_model_id", "hub_token", "resume_from_checkpoint"})
@@ -52,6 +56,8 @@ def common_arguments(fitting: Fitting, out: Path, revision: str | None) -> dict[
         MissingExtraError: a tracker is not installed.
     """
     gpu, precision = on_gpu(fitting), precision_of(fitting)
+    if "wandb" in fitting.report_to:
+        os.environ.setdefault("WANDB_PROJECT", PROJECT)
     names = (
         *("learning_rate", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps"),
         *("lr_scheduler_type", "weight_decay", "adam_beta1", "adam_beta2", "max_grad_norm", "seed"),
@@ -69,12 +75,13 @@ def common_arguments(fitting: Fitting, out: Path, revision: str | None) -> dict[
         "model_init_kwargs": _loading(fitting, revision),
         "report_to": _trackers(fitting),
         "run_name": out.resolve().name,
-        "project": "trajset",
+        "project": PROJECT,
         "deepspeed": str(fitting.deepspeed) if fitting.deepspeed else None,
         "disable_tqdm": True,
         "logging_first_step": True,
         "dataloader_pin_memory": gpu,
         "remove_unused_columns": False,
+        "ddp_find_unused_parameters": False,
     }
 
 

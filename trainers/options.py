@@ -40,7 +40,8 @@ class RenderingOptions:
     reasoning: Literal["keep", "drop"] = "keep"
     """Whether the model learns the reasoning too."""
     max_length: Positive = 8192
-    """Most tokens of a row that training sees, from its start; never more than the model's context."""
+    """Most tokens of a row that training sees, from its start; never more than the model's context. Live
+    rollouts go by `--max-completion-length`."""
     observation_tokens: Positive | None = None
     """In rows longer than `--max-length`, keep that many tokens of every observation, from its start."""
     allow_truncation: Flag = False

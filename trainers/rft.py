@@ -12,6 +12,7 @@ paper's filter (arXiv 2604.04651).
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from ..builder.collect import Collected
 from ..builder.collect_run import run_collect
 from ..builder.config import CollectConfig, published_values
 from ..builder.dataset import LocalDataset, Tables, write_dataset
-from ..builder.errors import DataError, Problem
+from ..builder.errors import ConfigError, DataError, Problem
 from ..builder.identity import content_hash, derived_seed
 from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST, RAW, MadeBy
@@ -34,11 +35,13 @@ from ..builder.prompts import load_prompt
 from ..builder.questions import load_questions
 from ..builder.schema import Question, Row
 from ..builder.shards import write_file
+from ..filters.engines import accepted_ids
 from ..filters.recipes import Recipe, load_recipe
 from ..filters.splits import make_split
 from .lineage import Lineage
 from .named_split import NamedSplit, open_split
 from .options import SftConfig, outcome_options
+from .render import Refused, Renderer
 from .rft_options import RftConfig
 from .run_folder import RunFolder
 from .search_options import search_facts
@@ -76,6 +79,9 @@ def train_rft(config: RftConfig, audience: Audience, card: Callable[[Path], obje
             little.
         ServiceError, StorageError: a server, the Hub or the disk refuses.
     """
+    if (processes := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+        fix = "Start it as one; a round's training may be run by several with `trajset train sft`."
+        raise ConfigError(str(Problem("processes", "must be one for rft, which samples", processes, fix)))
     split = open_split(config.data)
     recipe = _recipe(config, split)
     student = find_student(config.model, config.model_revision)
@@ -98,7 +104,7 @@ def train_rft(config: RftConfig, audience: Audience, card: Callable[[Path], obje
         audience.say(f"{len(questions):,} questions that the rows are not about")
         rounds, lineages = list(_rounds(config, folder)), list[Lineage]()
         for one in rounds:
-            kept = _sampled(config, one, recipe, file, card)
+            kept = _kept(config, one, recipe, file, card)
             if kept is None:
                 return Ended(dataclasses.replace(lineage, state="stopped"))
             audience.say(_told(one, kept))
@@ -149,14 +155,25 @@ def _new_questions(config: RftConfig, split: NamedSplit) -> list[Question]:
     return new
 
 
-def _sampled(
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a round keeps: the split that the recipe cut, and which of its rows can be learnt from.
+
+    A student's own rows may break the grammar: those are left out.
+    """
+
+    split: NamedSplit
+    able: frozenset[str]
+
+
+def _kept(
     config: RftConfig, one: Round, recipe: Recipe, questions: Path, card: Callable[[Path], object]
-) -> NamedSplit | None:
-    """What the recipe keeps of what the student did in a round; None where sampling was interrupted.
+) -> Kept | None:
+    """What is kept of what the student did in a round; None where sampling was interrupted.
 
     Raises:
-        RecipeError: the recipe keeps nothing.
-        DataError: it keeps less than `min_kept` rows.
+        RecipeError: the recipe cannot run.
+        DataError: less than `min_kept` rows are kept.
     """
     if not (one.data / MANIFEST).is_file():
         settings = settled(_collect_config(config, one, questions))
@@ -164,16 +181,26 @@ def _sampled(
         if done.interrupted or not done.complete:
             return None
         _write(settings, done)
-    if recipe.name not in LocalDataset.open(one.data).splits:
+    dataset = LocalDataset.open(one.data)
+    if recipe.name not in dataset.splits:
+        if not accepted_ids(dataset, recipe):
+            raise DataError(str(_too_few(config, one, dataset, 0)))
         make_split(one.data, recipe)
         card(one.data)
-    kept = open_split(f"{one.data}:{recipe.name}")
-    if kept.split.rows < config.min_kept:
-        found = f"{kept.split.rows:,} of {kept.dataset.manifest.split(RAW).rows:,}"
-        fix = "Sample more (--limit, --samples), begin with a better student, or lower --min-kept."
-        rule = f"must keep at least {config.min_kept:,} rows (min_kept)"
-        raise DataError(str(Problem(f"round {one.number}", rule, found, fix)))
-    return kept
+    split = open_split(f"{one.data}:{recipe.name}")
+    renderer = Renderer(target_of(find_student(one.student, one.revision), config.rendering))
+    rendered = renderer.rows(split.rows())
+    able = frozenset(each.row_id for each in rendered if not isinstance(each, Refused))
+    if len(able) < config.min_kept:
+        raise DataError(str(_too_few(config, one, dataset, len(able))))
+    return Kept(split, able)
+
+
+def _too_few(config: RftConfig, one: Round, dataset: LocalDataset, kept: int) -> Problem:
+    found = f"{kept:,} of {dataset.manifest.split(RAW).rows:,}"
+    fix = "Sample more (--limit, --samples), begin with a better student, or lower --min-kept."
+    rule = f"must keep at least {config.min_kept:,} rows that keep to the grammar (min_kept)"
+    return Problem(f"round {one.number}", rule, found, fix)
 
 
 def _collect_config(config: RftConfig, one: Round, questions: Path) -> CollectConfig:
@@ -209,31 +236,34 @@ def _write(settings: CollectConfig, done: Collected) -> None:
     write_dataset(settings.out, Tables(done.rows()), made)
 
 
-def _told(one: Round, kept: NamedSplit) -> str:
+def _told(one: Round, kept: Kept) -> str:
     """What a round's rows are like."""
-    raw = kept.dataset.table(RAW, ["f1", "n_searches"]).to_pydict()
+    split = kept.split
+    raw = split.dataset.table(RAW, ["f1", "n_searches"]).to_pydict()
     scored = [value for value in raw["f1"] if value is not None]
+    broken = split.split.rows - len(kept.able)
     return (
         f"round {one.number}: {len(raw['f1']):,} trajectories, mean F1 {fmean(scored) if scored else 0:.3f}, "
-        f"{fmean(raw['n_searches']):.2f} searches each; {kept.split.name} keeps {kept.split.rows:,} "
-        f"({kept.split.rows / len(raw['f1']):.1%})"
-    )
+        f"{fmean(raw['n_searches']):.2f} searches each; {split.split.name} keeps {split.split.rows:,} "
+        f"({split.split.rows / len(raw['f1']):.1%})"
+    ) + (f", of which {broken:,} break the grammar and are left out" if broken else "")
 
 
-def _job(config: RftConfig, one: Round, kept: NamedSplit, split: NamedSplit) -> SftJob:
+def _job(config: RftConfig, one: Round, kept: Kept, split: NamedSplit) -> SftJob:
     """SFT on what is kept and on as many rows of the first split as `mix` says."""
-    number = min(round(config.mix * kept.split.rows), split.split.rows)
+    number = min(round(config.mix * len(kept.able)), split.split.rows)
     seed = derived_seed(config.fitting.seed, "mix", one.number)
     drawn = frozenset(random.Random(seed).sample(range(split.split.rows), number))
 
     def rows() -> Iterator[Row]:
-        yield from kept.rows()
+        yield from (row for row in kept.split.rows() if row.id in kept.able)
         yield from (row for place, row in enumerate(split.rows()) if place in drawn)
 
     mixed = {"name": split.name, "fingerprint": split.fingerprint, "rows": number}
-    dataset = kept.to_json() | {"mixed": mixed, "fingerprint": content_hash([kept.fingerprint, mixed, seed])}
+    own = kept.split.to_json() | {"able": len(kept.able), "mixed": mixed}
+    dataset = own | {"fingerprint": content_hash([kept.split.fingerprint, mixed, seed])}
     stage = SftConfig(
-        data=f"{one.data}:{kept.split.name}",
+        data=f"{one.data}:{kept.split.split.name}",
         model=one.student,
         out=one.model,
         model_revision=one.revision,
@@ -242,4 +272,4 @@ def _job(config: RftConfig, one: Round, kept: NamedSplit, split: NamedSplit) -> 
         fitting=config.fitting,
         lora=dataclasses.replace(config.lora, lora_merge=True),
     )
-    return SftJob(stage, rows, dataset, leave_out=True)
+    return SftJob(stage, rows, dataset)

@@ -22,7 +22,7 @@ from .options import (
 )
 from .search_options import SearchOptions
 
-LOCAL = LocalConfig(batch_size=32)
+LOCAL = LocalConfig()
 
 
 @Parameter(name="*")
@@ -74,7 +74,8 @@ class RftConfig:
     recipe: str | None = None
     """Another recipe than that of the split, by name or path."""
     min_kept: Positive = 64
-    """Fewest rows that a round has to keep: from a few survivors a weak student collapses."""
+    """Fewest rows that a round has to keep, those that break the grammar not counted: from a few survivors a
+    weak student collapses."""
     mix: AtLeastZero = 1.0
     """Rows of `--data` mixed in for each row kept; 0, as in the paper, for a student that is good already."""
     resume: Flag = False

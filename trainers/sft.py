@@ -8,7 +8,6 @@ truncation is left to go wrong. Needs the extra `[train]`.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,16 +47,12 @@ class RecordedSft(Recorded, SFTTrainer):
 
 @dataclass(frozen=True, slots=True)
 class SftJob:
-    """What is trained on: rows, and what lineage says of them. `method`: `sft`, or that whose stage it is.
-
-    `leave_out`: rows that break the grammar are left out and counted, instead of stopping the run.
-    """
+    """What is trained on: rows, and what lineage says of them. `method`: `sft`, or that whose stage it is."""
 
     config: SftConfig
     rows: Callable[[], Iterable[Row]]
     dataset: JsonObject
     method: str = "sft"
-    leave_out: bool = False
 
 
 def train_sft(config: SftConfig, audience: Audience) -> Ended:
@@ -82,12 +77,11 @@ def run_sft(job: SftJob, audience: Audience) -> Ended:
         if folder.earlier and folder.is_complete:
             return Ended(folder.earlier, nothing_to_do=True)
         how = preparation(config, student, target, folder.work)
-        data = prepare(job.rows(), dataclasses.replace(how, leave_out=job.leave_out))
-        if data.left_out:
-            audience.say(f"{len(data.left_out):,} rows break the grammar and are left out")
+        data = prepare(job.rows(), how)
         for line in audit_lines(data.audit, target):
             audience.say(line)
-        book = RunBook(folder, with_audit(lineage, target, data.audit.to_json()), audience.say)
+        counts = {"trained_on": data.rows, "held_out": len(data.held_out) if data.held_out else 0}
+        book = RunBook(folder, with_audit(lineage, target, data.audit.to_json() | counts), audience.say)
         book.merge = config.lora.use_peft and config.lora.lora_merge
         trainer = sft_trainer(config, student, target, data, book)
         return fit(trainer, book, target, audience)

@@ -30,14 +30,12 @@ _BATCH_ROWS = 500
 class TrainingData:
     """What is trained on, what is held out (None where nothing is), and the audit of all rows.
 
-    Both have the columns `input_ids` and `labels` (-100 without loss), cut at `max_length`. `left_out`: ids
-    of rows that cannot be rendered, where these are not an error.
+    Both have the columns `input_ids` and `labels` (-100 without loss), cut at `max_length`.
     """
 
     train: Dataset
     held_out: Dataset | None
     audit: RenderAudit
-    left_out: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -83,17 +81,13 @@ class _Writer:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How rows are prepared: by which renderer, in which folder, what share of the questions is held out.
-
-    `leave_out`: rows that break the grammar are left out, as a student's own may, instead of being an error.
-    """
+    """How rows are prepared: by which renderer, in which folder, what share of the questions is held out."""
 
     renderer: Renderer
     folder: Path
     held_out: float = 0.0
     seed: int = 0
     allow_truncation: bool = False
-    leave_out: bool = False
 
 
 def prepare(rows: Iterable[Row], how: Preparation) -> TrainingData:
@@ -105,7 +99,7 @@ def prepare(rows: Iterable[Row], how: Preparation) -> TrainingData:
     """
     from datasets import Dataset
 
-    audit, left_out = RenderAudit(how.renderer.limits), list[str]()
+    audit = RenderAudit(how.renderer.limits)
     most = how.renderer.limits.max_length
     with storage(how.folder):
         how.folder.mkdir(parents=True, exist_ok=True)
@@ -115,9 +109,6 @@ def prepare(rows: Iterable[Row], how: Preparation) -> TrainingData:
         ):
             for row in rows:
                 one = how.renderer.render(row)
-                if isinstance(one, Refused) and how.leave_out:
-                    left_out.append(one.row_id)
-                    continue
                 audit.add(one)
                 if not isinstance(one, Refused):
                     (held if _is_held_out(row, how) else train).add(one)
@@ -127,7 +118,6 @@ def prepare(rows: Iterable[Row], how: Preparation) -> TrainingData:
         Dataset.from_file(str(train.file)),
         Dataset.from_file(str(held.file)) if held.rows else None,
         audit,
-        tuple(left_out),
     )
 
 

@@ -166,7 +166,9 @@ def fit(trainer: Any, book: RunBook, target: Target, audience: Audience) -> Ende
 
 def _close(trainer: Any, book: RunBook, target: Target) -> Ended:
     """Measure once more, save, and say that it is complete: last of all."""
-    if trainer.eval_dataset is not None:
+    step = trainer.state.global_step
+    measured = any("eval_loss" in point and point["step"] == step for point in trainer.state.log_history)
+    if trainer.eval_dataset is not None and not measured:
         trainer.evaluate()
     folder = book.folder.path
     if book.merge:

@@ -44,9 +44,11 @@ class ShownProgress(TrainerCallback):
             self._bar.start()
             self._bar.update(self._task, total=state.max_steps, completed=state.global_step)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Move it."""
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Move it; the last step's numbers are told whatever the interval is."""
         self._bar.update(self._task, completed=state.global_step)
+        control.should_log = control.should_log or state.global_step >= state.max_steps
+        return control
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Tell the last numbers."""

@@ -96,7 +96,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert dataclasses.replace(first.progress, seconds=0) == dataclasses.replace(second.progress, seconds=0)
 
 
-SEARCH = ("--index", "index", "--k", "1", "--max-tokens", "8")
+SEARCH = ("--index", "index", "--k", "1", "--max-tokens", "40")
 ANY = """name = "any_row"
 title = "Any row"
 predicate = "n_turns >= 1"
@@ -104,17 +104,20 @@ predicate = "n_turns >= 1"
 
 
 def methods(place: Path) -> dict[str, list[str]]:
-    """Commands of the methods that search, whose random student finds nothing: what is tried is the run."""
+    """Commands of the methods that search, whose student knows the form and little more."""
     if not (place / "new").is_dir():
         (place / "any_row.toml").write_text(ANY)
         plain = ["--plain", "--one-hop", "1", "--comparison", "0", "--entities", "150", "--questions", "30"]
-        for tokens in (["world", "new", *plain, "--seed", "5"], ["student", "teacher", "--world", "world"]):
-            more = ["--seed", "1"] if tokens[0] == "student" else []
-            assert app.meta([*tokens, *more], result_action="return_value") == 0
-    common = ["--data", "data:f1_search", "--model", "student", *SEARCH]
+        for tokens in (
+            ["world", "new", *plain, "--seed", "5"],
+            ["student", "teacher", "--world", "world", "--seed", "1"],
+            sft("formed", max_steps="100", save_steps="999"),
+        ):
+            assert app.meta(tokens, result_action="return_value") == 0
+    common = ["--data", "data:f1_search", "--model", "formed", *SEARCH]
     steps = ["--logging-steps", "1", "--save-steps", "1", "--max-steps", "8", "--learning-rate", "1e-3"]
     small = ["--per-device-train-batch-size", "4", "--gradient-accumulation-steps", "1"]
-    opd = ["--teacher", "teacher", "--samples", "1", "--max-completion-length", "48"]
+    opd = ["--teacher", "teacher", "--samples", "1", "--max-completion-length", "128"]
     rft = ["--questions", "new/questions.jsonl", "--recipe", "any_row.toml", "--min-kept", "1"]
     return {
         "opd": ["train", "opd", *common, *steps, *small, *opd],
