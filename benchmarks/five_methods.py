@@ -56,7 +56,7 @@ class Sizes:
     half: int = 300
     opd: int = 150
     mixed_sft: int = 450
-    mixed_opd: int = 100
+    mixed_opd: int = 200
     grpo: int = 40
     batch: int = 48
     rollouts: int = 32
@@ -177,7 +177,18 @@ def run(bench: Bench) -> None:
         *("--sft.learning-rate", 3e-3, "--sft.warmup-steps", 20, "--sft.max-steps", sizes.mixed_sft),
         *("--sft.per-device-train-batch-size", sizes.batch, "--sft.adam-beta2", 0.98),
         *("--sft.lr-scheduler-type", "cosine", "--opd.lr-scheduler-type", "cosine", "--opd.adam-beta2", 0.98),
-        *("--opd.learning-rate", 5e-4, "--opd.max-steps", sizes.mixed_opd, "--beta", 0, "--samples", 1),
+        *(
+            "--opd.learning-rate",
+            1e-3,
+            "--opd.warmup-steps",
+            20,
+            "--opd.max-steps",
+            sizes.mixed_opd,
+            "--beta",
+            0,
+            "--samples",
+            1,
+        ),
         *("--opd.per-device-train-batch-size", sizes.rollouts, "--opd.gradient-accumulation-steps", 1),
     )
     seconds = bench.train("mixed", "mixed", "--model", "student", "--teacher", "sft", *live, *stages)
