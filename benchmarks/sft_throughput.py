@@ -1,6 +1,6 @@
 """Supervised fine-tuning: `trajset train sft` beside TRL's bare `SFTTrainer`, same rows, same model, one run.
 
-    python benchmarks/sft_throughput.py [--rows 1200] [--steps 20] [--batch 32] [--length 512] [--rounds 3]
+    python benchmarks/sft_throughput.py [--rows 1200] [--steps 30] [--batch 32] [--length 448] [--rounds 3]
 
 TRL gets the split as `load_dataset` gives it, with `assistant_only_loss`. Ours renders, audits, counts what
 it sees and keeps its account. Both train the micro student in float32 from the same weights on the same rows
@@ -181,9 +181,9 @@ def main() -> None:
     """Make rows, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=1200)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--length", type=int, default=512, help="tokens of a packed sequence")
+    parser.add_argument("--length", type=int, default=448, help="tokens of a packed sequence")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
