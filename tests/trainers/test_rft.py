@@ -25,6 +25,7 @@ from trajset.builder.world.world import generate
 from trajset.trainers import rft
 from trajset.trainers.lineage import read_lineage
 from trajset.trainers.options import RftFitting
+from trajset.trainers.render import Refused
 from trajset.trainers.rft_options import RftConfig, SamplingOptions
 from trajset.trainers.search_options import SearchOptions
 from trajset.trainers.training_run import Audience
@@ -133,6 +134,29 @@ def test_a_round_that_keeps_too_little_is_an_error(
 ) -> None:
     with pytest.raises(DataError, match=r"round 1: must keep at least 50 rows .* of 20'\. Sample more"):
         train(config(lab, tmp_path, min_kept=50, sampling=SamplingOptions(limit=20)), audience)
+
+
+def test_what_breaks_the_grammar_is_left_out_and_told(
+    lab: Lab,
+    tmp_path: Path,
+    audience: Audience,
+    said: list[str],
+    sampled: list[CollectConfig],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Picky(rft.Renderer):
+        """Refuses the first row, as if the student had called with arguments that are no JSON."""
+
+        def rows(self, rows: Any) -> Any:
+            yield from (
+                Refused(row.id, "broken") if not at else self.render(row) for at, row in enumerate(rows)
+            )
+
+    monkeypatch.setattr(rft, "Renderer", Picky)
+    ended = train(config(lab, tmp_path, mix=0.0), audience)
+    kept = LocalDataset.open(tmp_path / "rft/round-1/data").manifest.split("f1_search").rows
+    assert ended.lineage.stages[0]["audit"]["rows"] == kept - 1
+    assert any("of which 1 break the grammar and are left out" in line for line in said)
 
 
 def test_only_new_questions_are_asked(
