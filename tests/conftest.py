@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 # Read by huggingface_hub when it is first imported: the stub Hub (hub_stub.py) has no Xet storage.
 os.environ["HF_HUB_DISABLE_XET"] = "1"
+# Read by trackio likewise, which TRL imports too.
+os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="trackio-")
 
 from hub_site import StubSite
 from hub_state import Hub

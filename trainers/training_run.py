@@ -138,7 +138,6 @@ def fit(trainer: Any, book: RunBook, target: Target, audience: Audience) -> Ende
         ConfigError: the memory is too small (the message says which setting to lower).
         StorageError: the disk is full or not writable.
     """
-    import torch
     from transformers import PrinterCallback
 
     from .watch import ShownProgress, StopOnSignal
@@ -151,9 +150,8 @@ def fit(trainer: Any, book: RunBook, target: Target, audience: Audience) -> Ende
     trainer.add_callback(shown)
     trainer.add_callback(stop)
     book.go_on(checkpoint)
-    if trainer.args.device.type == "cpu":
-        torch.set_flush_denormal(True)  # gradients that are next to nothing cost a CPU a multiple of the time
-    with stop.listening(), _memory(trainer), _disk(book.folder.path):
+    flushed = _flushed_denormals(trainer.args.device.type == "cpu")
+    with stop.listening(), flushed, _memory(trainer), _disk(book.folder.path):
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
@@ -162,6 +160,19 @@ def fit(trainer: Any, book: RunBook, target: Target, audience: Audience) -> Ende
             book.keep(book.folder.path, trainer, "stopped")
             return Ended(book.lineage)
         return _close(trainer, book, target)
+
+
+@contextmanager
+def _flushed_denormals(wanted: bool) -> Generator[None]:
+    """Take numbers next to nothing for nothing: as gradients they cost a CPU a multiple of the time."""
+    import torch
+
+    before = float(torch.tensor([1e-310], dtype=torch.float64) * 1) == 0.0
+    torch.set_flush_denormal(wanted or before)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def _close(trainer: Any, book: RunBook, target: Target) -> Ended:

@@ -1,6 +1,7 @@
 """Curves in a tracker: a library handed in, one that fails, one that is not there, and the real ones."""
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -148,11 +149,12 @@ def test_a_library_that_is_missing_is_named_with_its_extra(tmp_path, monkeypatch
 
 
 def test_trackio_takes_the_points(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when it is imported
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     pytest.importorskip("trackio", reason="needs the extra [track]")
-    assert run_collect(config(tmp_path, watch=WatchConfig("trackio", track_every=0.1))).complete
-    assert any(path.stat().st_size > 0 for path in (tmp_path / "trackio").rglob("*.db"))
+    watch = WatchConfig("trackio", "points-taken", track_every=0.1)
+    assert run_collect(config(tmp_path, watch=watch)).complete
+    files = Path(os.environ["TRACKIO_DIR"]).rglob("points-taken*.db")
+    assert any(path.stat().st_size > 0 for path in files)
 
 
 def test_wandb_takes_the_points_offline(tmp_path, monkeypatch):

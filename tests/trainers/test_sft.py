@@ -263,3 +263,12 @@ def test_presets_name_the_split(lab: Lab, tmp_path: Path, audience: Audience) ->
         train_sft(dataclasses.replace(one, data=lab.data, preset="standard"), audience)
     with pytest.raises(DataError, match="Add :SPLIT; there are: raw, f1_search"):
         train_sft(dataclasses.replace(one, preset=None), audience)
+
+
+def test_a_run_leaves_the_arithmetic_of_the_process_as_it_was(
+    lab: Lab, tmp_path: Path, audience: Audience
+) -> None:
+    import torch
+
+    train_sft(config(lab, tmp_path, max_steps=1), audience)
+    assert float(torch.tensor([1e-310], dtype=torch.float64) * 1) != 0.0
