@@ -2,10 +2,11 @@
 
 method, state           which trainer; running, stopped or complete
 dataset, model          repository, commit, split, recipe, fingerprints; of folders their own name
+teacher, inputs         who is distilled; questions, recipe, search engine: what else goes in
 target, audit           template and grammar; what the render audit counted
 options                 the command's options, by which `trajset train --from-lineage` repeats it
 progress                steps, epochs, rows, tokens, tokens with loss, seconds
-result                  last losses, SHA-256 of the weights
+result                  last losses; 16 hex digits over the SHA-256 of all weight files
 versions, machine, git  libraries; device, threads; commit of the code around the run, and whether it was
                         changed
 stages                  the lineages of earlier stages (Mixed, rounds of RFT)
@@ -77,21 +78,17 @@ class Lineage:
     format: int = FORMAT
 
     @property
-    def key(self) -> str:
-        """Sixteen hex digits over all that decides the outcome; a resumed run has to have the same."""
-        return content_hash(self.decides)
-
-    @property
     def decides(self) -> JsonObject:
-        """What decides the outcome: method, rows, model, rendering, options."""
-        rows = {key: self.dataset.get(key) for key in ("fingerprint", "split")}
-        model = {key: self.model.get(key) for key in ("revision",)}
-        teacher = (self.teacher or {}).get("revision")
+        """What decides the outcome, and a resumed run has to share: method, rows, models, rendering, options.
+
+        A teacher behind a server may have no revision; then its name counts.
+        """
+        teacher = self.teacher or {}
         return {
             "method": self.method,
-            "data": rows,
-            "model": model,
-            "teacher": teacher,
+            "data": {key: self.dataset.get(key) for key in ("fingerprint", "split")},
+            "model": {"revision": self.model.get("revision")},
+            "teacher": teacher.get("revision") or teacher.get("name"),
             "inputs": self.inputs,
             "target": self.target,
             "options": _deciding(self.options),

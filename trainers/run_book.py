@@ -39,7 +39,9 @@ class RunBook:
     _since: float = field(default_factory=time.monotonic)
 
     def go_on(self, checkpoint: Path | None) -> None:
-        """Begin to count, after what a checkpoint had seen."""
+        """Begin to count, after what a checkpoint had seen; a run that goes on began when it first did."""
+        if self.folder.earlier:
+            self.lineage = replace(self.lineage, started_at=self.folder.earlier.started_at)
         self.before = read_lineage(checkpoint).progress if checkpoint else Progress()
         self._since = time.monotonic()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 from collections.abc import Callable, Generator
@@ -36,7 +37,7 @@ class Audience:
     say: Callable[[str], None]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How a run ended: its lineage; whether there was nothing left to do."""
 
@@ -65,8 +66,6 @@ def new_lineage(method: str, dataset: JsonObject, model: JsonObject, options: Js
 
 def machine() -> JsonObject:
     """What computes: the device's name, how many processes, the threads of each."""
-    import os
-
     import torch
 
     gpu = torch.cuda.is_available()

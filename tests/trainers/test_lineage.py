@@ -37,12 +37,14 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_what_only_watches_decides_nothing() -> None:
-    def key(**options: object) -> str:
-        return replace(LINEAGE, options={**LINEAGE.options, **options}).key
+    def decides(**options: object) -> object:
+        return replace(LINEAGE, options={**LINEAGE.options, **options}).decides
 
-    assert key(**{"save-steps": 99}) == LINEAGE.key
-    assert key(seed=1) != LINEAGE.key
-    assert replace(LINEAGE, inputs={"questions": {"hash": "x"}}).key != LINEAGE.key
+    assert decides(**{"save-steps": 99}) == LINEAGE.decides
+    assert decides(seed=1) != LINEAGE.decides
+    assert replace(LINEAGE, inputs={"questions": {"hash": "x"}}).decides != LINEAGE.decides
+    served = [replace(LINEAGE, teacher={"name": name, "revision": None}) for name in ("a", "b")]
+    assert served[0].decides != served[1].decides
 
 
 @pytest.mark.parametrize(
