@@ -109,7 +109,7 @@ def test_a_lost_node_costs_what_was_under_way_there(config, tmp_path, cluster, m
     assert lost.is_set()
     assert len(on_ray) == 60
     assert [line for line in said if "Lost worker" in line and "under way are done again" in line]
-    assert 120 < requests <= 120 + 2 * 4  # a worker has four places, a rollout two turns
+    assert 120 <= requests <= 120 + 2 * 4  # a worker has four places, a rollout two turns; it may be idle
 
 
 def test_an_interrupted_ray_run_goes_on_locally(config, tmp_path, cluster, monkeypatch):
