@@ -22,8 +22,11 @@ from .errors import ConfigError, unknown
 from .identity import content_hash
 from .schema import OBSERVATION_NAME, REMINDER_NAME, Grammar, JsonObject, Message, SearchCall
 
-Policy = Literal["always_search", "adaptive"]
+Policy = Literal["always_search", "adaptive", "closed_book", "gold_evidence"]
 POLICIES: tuple[Policy, ...] = ("always_search", "adaptive")
+"""The policies of a model that may search."""
+WITHOUT_SEARCH: tuple[Policy, ...] = ("closed_book", "gold_evidence")
+"""The policies of a model that has no tool: from memory alone, or from passages that are handed over."""
 
 MALFORMED_ARGUMENTS = "_malformed"
 """Key under which the raw text of unreadable call arguments is kept."""
@@ -107,12 +110,13 @@ def load_prompt(policy: str, grammar: str, *, force_answer: bool = False) -> Pro
     Raises:
         ConfigError: no such policy or grammar.
     """
-    if policy not in POLICIES:
-        raise ConfigError(str(unknown("policy", policy, POLICIES)))
+    if policy not in (*POLICIES, *WITHOUT_SEARCH):
+        raise ConfigError(str(unknown("policy", policy, (*POLICIES, *WITHOUT_SEARCH))))
     if grammar not in ("tools", "tags"):
         raise ConfigError(str(unknown("grammar", grammar, ("tools", "tags"))))
-    tools = (SEARCH_TOOL,) if grammar == "tools" else ()
-    text = f"{read_text(policy)}\n\n{read_text(f'grammar_{grammar}')}"
+    searches = policy in POLICIES
+    tools = (SEARCH_TOOL,) if grammar == "tools" and searches else ()
+    text = f"{read_text(policy)}\n\n{read_text(f'grammar_{grammar}' if searches else 'grammar_none')}"
     return Prompt(policy, grammar, text, tools, read_text("last_turn") if force_answer else None)
 
 

@@ -16,6 +16,7 @@ from ..builder.prompts import (
     MALFORMED_ARGUMENTS,
     POLICIES,
     SEARCH_TOOL,
+    WITHOUT_SEARCH,
     Call,
     Turn,
     load_prompt,
@@ -137,7 +138,7 @@ def _inner(message: Message) -> str:
 
 def _prompt_in(text: str, grammar: Grammar, other: Grammar) -> str:
     """A shipped prompt in the other grammar; any other text with the shipped words on that grammar added."""
-    for policy in POLICIES:
+    for policy in (*POLICIES, *WITHOUT_SEARCH):
         if text == load_prompt(policy, grammar).text:
             return load_prompt(policy, other).text
     said = text.replace(read_text(f"grammar_{grammar}"), "").strip()

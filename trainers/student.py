@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..builder.errors import ConfigError, MissingExtraError, Problem
-from ..builder.prompts import POLICIES, load_prompt
+from ..builder.prompts import POLICIES, WITHOUT_SEARCH, load_prompt
 from ..builder.world.world import World
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ def micro_template() -> str:
 
 def _prompts() -> list[str]:
     """The shipped system prompts: a token each."""
-    return [load_prompt(policy, grammar).text for policy in POLICIES for grammar in ("tools", "tags")]
+    policies = (*POLICIES, *WITHOUT_SEARCH)
+    texts = [load_prompt(policy, grammar).text for policy in policies for grammar in ("tools", "tags")]
+    return list(dict.fromkeys(texts))
 
 
 def _model_config(shape: Shape, tokenizer: Any) -> Qwen3Config:

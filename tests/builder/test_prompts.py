@@ -109,6 +109,16 @@ def test_prompt_ids_name_policy_and_grammar_and_differ() -> None:
     assert any(name.startswith("always_search/tags@") for name in ids)
 
 
+def test_without_a_search_no_tool_is_offered_or_spoken_of() -> None:
+    for policy in prompts.WITHOUT_SEARCH:
+        tools, tags = (prompts.load_prompt(policy, grammar) for grammar in ("tools", "tags"))
+        assert tools.tools == tags.tools == ()
+        assert tools.text == tags.text
+        assert "<answer>" in tools.text
+        assert "<search>" not in tags.text
+        assert tools.id.startswith(f"{policy}/tools@")
+
+
 @pytest.mark.parametrize(("policy", "grammar"), [("alwayssearch", "tools"), ("adaptive", "xml")])
 def test_unknown_prompts_are_named(policy: str, grammar: str) -> None:
     with pytest.raises(ConfigError, match="Known:"):

@@ -10,7 +10,13 @@ from trajset.builder.chat.fitting import template_record
 from trajset.builder.chat.model_files import find_files
 from trajset.builder.config import WorldConfig
 from trajset.builder.errors import ConfigError, DataError
-from trajset.builder.prompts import POLICIES, load_prompt, observation_text, render_observation
+from trajset.builder.prompts import (
+    POLICIES,
+    WITHOUT_SEARCH,
+    load_prompt,
+    observation_text,
+    render_observation,
+)
 from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.schema import Hit, Message, Passage, Question, SearchCall
 from trajset.builder.world import generate
@@ -94,7 +100,7 @@ def test_it_has_the_size_it_says_and_the_prompts_are_a_token_each(folder: Path, 
     assert model.config.model_type == "qwen3"
     assert 400_000 < sum(weights.numel() for weights in model.parameters()) < 500_000
     assert len(tokenizer) == 768 == model.get_input_embeddings().num_embeddings
-    for policy in POLICIES:
+    for policy in (*POLICIES, *WITHOUT_SEARCH):
         for grammar in ("tools", "tags"):
             assert len(tokenizer(load_prompt(policy, grammar).text)["input_ids"]) == 1
 
