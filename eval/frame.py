@@ -12,6 +12,7 @@ text of conversations is not read.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import cast
 
 import polars as pl
@@ -19,6 +20,7 @@ import polars as pl
 from ..builder.readable import Readable
 from ..builder.schema import Judgement, Row, StopReason
 from ..builder.verdicts import JUDGES
+from .cells import Cell
 
 SCORES = ("f1", "em", "cover_match")
 BEHAVIOUR = (
@@ -45,6 +47,14 @@ _KINDS: dict[str, pl.DataType] = {
     **dict.fromkeys((*SCORES, *JUDGES, *_COUNTS, *_SECONDS), pl.Float64()),
     "hops": pl.Int64(),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The rows of a cell, in the columns of this module."""
+
+    cell: Cell
+    frame: pl.DataFrame
 
 
 def frame_of(dataset: Readable) -> pl.DataFrame:

@@ -14,8 +14,8 @@ import polars as pl
 
 from ..builder.schema import Row
 from .bootstrap import DEFAULT, Draws, Floats, means
-from .cells import Cell, cell_of
-from .frame import BEHAVIOUR, LATENCY, SCORES, frame_of_rows, judges_in
+from .cells import cell_of
+from .frame import BEHAVIOUR, LATENCY, SCORES, Measurement, frame_of_rows, judges_in
 from .results import Estimate, Quantiles, Slice, Summary
 
 UNKNOWN = "unknown"
@@ -40,21 +40,22 @@ def summarise_rows(
     if types:
         kinds = [types.get(question) for question in frame["question_id"]]
         frame = frame.with_columns(pl.Series("type", kinds, pl.String))
-    return summarise(cells.pop(), frame, draws)
+    return summarise(Measurement(cells.pop(), frame), draws)
 
 
-def summarise(cell: Cell, frame: pl.DataFrame, draws: Draws = DEFAULT) -> Summary:
-    """All of a measurement, from the columns of its rows (`frame`), with `type` where that is known.
+def summarise(measurement: Measurement, draws: Draws = DEFAULT) -> Summary:
+    """All of a measurement, by question type too where its frame has a column `type`.
 
     Raises:
         ValueError: no rows.
     """
+    frame = measurement.frame
     if frame.is_empty():
         raise ValueError("a summary needs rows")
     judges = judges_in(frame)
     found = estimates(frame, (*SCORES, *judges, *BEHAVIOUR), draws)
     return Summary(
-        cell=cell,
+        cell=measurement.cell,
         rows=frame.height,
         questions=frame["question_id"].n_unique(),
         quality={name: found[name] for name in (*SCORES, *judges)},

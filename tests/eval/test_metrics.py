@@ -16,7 +16,7 @@ from trajset.builder.manifest import MadeBy
 from trajset.builder.schema import Judgement, Row, StopReason
 from trajset.eval.bootstrap import Draws, means
 from trajset.eval.cells import Mode, cell_of
-from trajset.eval.frame import frame_of
+from trajset.eval.frame import Measurement, frame_of
 from trajset.eval.metrics import summarise, summarise_rows
 from trajset.eval.results import Estimate, Summary
 
@@ -176,7 +176,7 @@ def test_a_dataset_gives_what_its_rows_give_and_knows_every_judge(tmp_path: Path
     made = MadeBy("import", datetime(2026, 1, 1, tzinfo=UTC), {}, {})
     write_dataset(tmp_path / "data", Tables(rows, judgements=verdicts), made)
     dataset = LocalDataset.open(tmp_path / "data")
-    found = summarise(cell_of(rows[0]), frame_of(dataset), Draws(500, 3))
+    found = summarise(Measurement(cell_of(rows[0]), frame_of(dataset)), Draws(500, 3))
     assert found.quality["strict"] == found.quality["llm_judge"]
     assert found.quality["strict"].unscored == 1
     ours = summarise_rows(dataset.rows(), draws=Draws(500, 3))
