@@ -38,7 +38,7 @@ from trajset.builder.world.evidence import Evidence
 from trajset.builder.world.files import CORPUS, write_world
 from trajset.builder.world.oracle import is_correct
 from trajset.builder.world.speech import Source
-from trajset.eval.failures import FailureRule, cause_of, is_wrong
+from trajset.eval.failures import WrongRows, cause_of, is_wrong
 from trajset.eval.results import Failure
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -106,7 +106,7 @@ def true_cause(world: World, row: Row, sources: set[Source]) -> Failure | None:
 
 
 def cases(
-    world: World, retriever: Retriever, knobs: TeacherKnobs, questions: int, rule: FailureRule
+    world: World, retriever: Retriever, knobs: TeacherKnobs, questions: int, wrong: WrongRows
 ) -> Iterator[Case]:
     """The wrong rows of one setting."""
     witness = Witness(SimulatedTeacher(world, knobs), world)
@@ -121,7 +121,7 @@ def cases(
         return found
 
     for row in asyncio.run(rows()):
-        if is_wrong(row, rule):
+        if is_wrong(row, wrong):
             yield Case(row, true_cause(world, row, witness.sources[row.question.question_id]))
 
 
@@ -171,7 +171,7 @@ def main() -> None:
         engine = TantivyRetriever.open(Path(folder) / "index")
         for name, (knobs, noise) in SETTINGS.items():
             retriever = NoisyRetriever(engine, noise) if noise else engine
-            found = list(cases(world, retriever, knobs, args.questions, FailureRule()))
+            found = list(cases(world, retriever, knobs, args.questions, WrongRows()))
             everything += found
             shares = [accuracy(confusion(found, titles)) for titles in (True, False)]
             known = sum(case.truth is not None for case in found)
@@ -193,7 +193,8 @@ def show_errors(found: Sequence[Case], most: int) -> None:
     ]
     for case, cause in errors[:most]:
         print(f"  {case.truth} taken for {cause.failure}: {cause.why}")
-        print(f"    {case.row.question.question} -> {case.row.outcome.answer} {case.row.question.gold_answers}")
+        asked = case.row.question
+        print(f"    {asked.question} -> {case.row.outcome.answer} {asked.gold_answers}")
         for message in case.row.conversation.messages[2:]:
             calls = [call["function"]["arguments"] for call in message.tool_calls or ()]
             print(f"    {message.role}: {message.content} {calls or ''}")

@@ -21,6 +21,7 @@ from ..builder.readable import Readable
 from ..builder.schema import Judgement, Row, StopReason
 from ..builder.verdicts import JUDGES
 from .cells import Cell
+from .results import Failure
 
 SCORES = ("f1", "em", "cover_match")
 BEHAVIOUR = (
@@ -81,7 +82,7 @@ def frame_of_rows(rows: Iterable[Row]) -> pl.DataFrame:
 
 def judges_in(frame: pl.DataFrame) -> tuple[str, ...]:
     """The judges with a column in the frame, those of `verdicts.JUDGES` first."""
-    known = {*_KEYS, *MADE, *SCORES, *BEHAVIOUR, *LATENCY, *JUDGES, "type"}
+    known = {*_KEYS, *MADE, *SCORES, *BEHAVIOUR, *LATENCY, *JUDGES, *map(str, Failure), "wrong", "type"}
     return (*JUDGES, *(name for name in frame.columns if name not in known))
 
 
