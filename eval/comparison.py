@@ -32,6 +32,7 @@ class _Common:
     values: Floats
     rows: tuple[int, ...]
     left_out: tuple[int, ...]
+    questions: tuple[str, ...]
 
     @classmethod
     def of(cls, measurements: Sequence[Measurement], measure: str) -> _Common:
@@ -42,7 +43,7 @@ class _Common:
         rows = [int(first[f"rows {place}"].sum()) for place in places]
         left_out = [one.frame.height - count for one, count in zip(measurements, rows, strict=True)]
         values = first.select(f"value {place}" for place in places).to_numpy()
-        return cls(values, tuple(rows), tuple(left_out))
+        return cls(values, tuple(rows), tuple(left_out), tuple(first["question_id"]))
 
     def estimate(self, drawn: Means | None, place: int, of: Sequence[int]) -> Estimate:
         """The mean at a place of `drawn`, as one of the measurements `of`."""
@@ -66,17 +67,31 @@ def _drawn(values: Floats, draws: Draws) -> Means | None:
 
 def paired(first: Measurement, second: Measurement, measure: str, draws: Draws = DEFAULT) -> Paired:
     """The mean of first - second of a column of the frames, on the questions that both scored."""
-    common = _Common.of((first, second), measure)
-    drawn = _drawn(common.values[:, :1] - common.values[:, 1:], draws)
-    difference = common.estimate(drawn, 0, (0, 1))
-    return Paired(first.cell, second.cell, measure, difference, _sign_changes(drawn))
+    return paired_each(first, second, (measure,), draws)[0]
 
 
-def _sign_changes(drawn: Means | None) -> float | None:
+def paired_each(
+    first: Measurement, second: Measurement, measures: Sequence[str], draws: Draws = DEFAULT
+) -> tuple[Paired, ...]:
+    """The same of several columns; those that are known on the same questions share their draws."""
+    commons = [_Common.of((first, second), measure) for measure in measures]
+    found: dict[str, Paired] = {}
+    for questions in dict.fromkeys(common.questions for common in commons):
+        alike = [place for place, common in enumerate(commons) if common.questions == questions]
+        values = np.hstack([commons[place].values[:, :1] - commons[place].values[:, 1:] for place in alike])
+        drawn = _drawn(values, draws)
+        for column, place in enumerate(alike):
+            difference = commons[place].estimate(drawn, column, (0, 1))
+            changes = _sign_changes(drawn, column)
+            found[measures[place]] = Paired(first.cell, second.cell, measures[place], difference, changes)
+    return tuple(found[measure] for measure in measures)
+
+
+def _sign_changes(drawn: Means | None, place: int) -> float | None:
     """The share of draws on the other side of 0, half of those on 0 among them."""
-    if drawn is None or not drawn.drawn.size or abs(drawn.value[0]) < _ZERO:
+    if drawn is None or not drawn.drawn.size or abs(drawn.value[place]) < _ZERO:
         return None
-    towards = drawn.drawn[0] * np.sign(drawn.value[0])
+    towards = drawn.drawn[place] * np.sign(drawn.value[place])
     return float((towards < -_ZERO).mean() + (np.abs(towards) <= _ZERO).mean() / 2)
 
 

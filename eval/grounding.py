@@ -25,6 +25,13 @@ _GUESS = re.compile(
     r"\b(?:likely|probably|presumably|perhaps|maybe|i guess|my (?:best )?guess|i assume|i suspect)\b",
     re.IGNORECASE,
 )
+_NO_STATEMENT = re.compile(
+    r"\b(?:could ?n[o'’]t|could not|can ?not|can[’']t|did(?:n['’]t| not)|do(?:n['’]t| not)|unable"
+    r"|no (?:\w+ )?information|i (?:will|need|should|want|have to)|i['’]ll|let me|let['’]s"
+    r"|to (?:find|determine|identify|answer|solve))\b",
+    re.IGNORECASE,
+)
+"""Words of plans, and of what was not found."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLAUSE = re.compile(r"(?<=[.!?])\s+|\n+|[;,]\s+(?:and|but|while|whereas|which|who|so)\b|;\s")
 _PASSAGE = re.compile(r"\n\n+|^(?=[\[(]\d+[\])])", re.MULTILINE)
@@ -95,18 +102,15 @@ def _faults(turn: Turn, known: _Known, *, strict: bool) -> Iterator[str]:
         )
     for text in (turn.reasoning or "", turn.text):
         yield from (f"said what stood nowhere: {it.text}" for it in claims(text) if not known.knows(it))
-        yield from (
-            f"says that it guesses: {it}" for it in _statements(text, _SENTENCE, 1) if _GUESS.search(it)
-        )
+        yield from (f"says that it guesses: {it}" for it in _said(text, _SENTENCE, 1) if _GUESS.search(it))
         if strict and known.passages:
+            found = (it for it in _said(text, _CLAUSE, 2) if not _NO_STATEMENT.search(it))
             yield from (
-                f"said what no passage says: {it}"
-                for it in _statements(text, _CLAUSE, 2)
-                if not known.hold_together(claims(it))
+                f"said what no passage says: {it}" for it in found if not known.hold_together(claims(it))
             )
 
 
-def _statements(text: str, ends: re.Pattern[str], least: int) -> Iterator[str]:
+def _said(text: str, ends: re.Pattern[str], least: int) -> Iterator[str]:
     """The pieces of a text that are no questions and claim so much."""
     for piece in ends.split(text):
         if not piece.rstrip().endswith("?") and len(claims(piece)) >= least:
