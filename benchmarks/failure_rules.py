@@ -87,6 +87,7 @@ class Witness:
 class Case:
     """A wrong row with its true cause; None where the world calls its answer right."""
 
+    setting: str
     row: Row
     truth: Failure | None
 
@@ -105,12 +106,12 @@ def true_cause(world: World, row: Row, sources: set[Source]) -> Failure | None:
     return Failure.HALLUCINATION if made_up else Failure.REASONING
 
 
-def cases(
-    world: World, retriever: Retriever, knobs: TeacherKnobs, questions: int, wrong: WrongRows
-) -> Iterator[Case]:
+def cases(world: World, engine: Retriever, name: str, questions: int) -> Iterator[Case]:
     """The wrong rows of one setting."""
+    knobs, noise = SETTINGS[name]
     witness = Witness(SimulatedTeacher(world, knobs), world)
     model: ChatModel = witness
+    retriever = NoisyRetriever(engine, noise) if noise else engine
     agent = Agent(model, retriever, load_prompt("always_search", "tools"))
 
     async def rows() -> list[Row]:
@@ -121,8 +122,8 @@ def cases(
         return found
 
     for row in asyncio.run(rows()):
-        if is_wrong(row, wrong):
-            yield Case(row, true_cause(world, row, witness.sources[row.question.question_id]))
+        if is_wrong(row, WrongRows()):
+            yield Case(name, row, true_cause(world, row, witness.sources[row.question.question_id]))
 
 
 def without_titles(row: Row) -> Row:
@@ -151,6 +152,15 @@ def confusion(of: Sequence[Case], titles: bool) -> Counter[tuple[Failure, Failur
     )
 
 
+def setting_cases(entities: int, questions: int, folder: Path, names: Sequence[str]) -> list[Case]:
+    """The wrong rows of some settings in one world, with its search index below `folder`."""
+    world = generate(WorldConfig(entities=entities, questions=questions))
+    write_world(world, folder / "world")
+    build_index(str(folder / "world" / CORPUS), folder / "index", IndexConfig(), lambda _: None)
+    engine = TantivyRetriever.open(folder / "index")
+    return [case for name in names for case in cases(world, engine, name, questions)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -159,24 +169,16 @@ def main() -> None:
     parser.add_argument("--entities", type=int, default=3000)
     parser.add_argument("--errors", type=int, default=0, help="print that many misjudged rows a setting")
     args = parser.parse_args()
-    world = generate(WorldConfig(entities=args.entities, questions=args.questions))
     print(describe("scipy", "tantivy"))
     print(f"simulated: {args.entities:,} entities, {args.questions:,} questions, {len(SETTINGS)} settings")
-    everything: list[Case] = []
     with tempfile.TemporaryDirectory() as folder:
-        write_world(world, Path(folder) / "world")
-        build_index(
-            str(Path(folder) / "world" / CORPUS), Path(folder) / "index", IndexConfig(), lambda _: None
-        )
-        engine = TantivyRetriever.open(Path(folder) / "index")
-        for name, (knobs, noise) in SETTINGS.items():
-            retriever = NoisyRetriever(engine, noise) if noise else engine
-            found = list(cases(world, retriever, knobs, args.questions, WrongRows()))
-            everything += found
-            shares = [accuracy(confusion(found, titles)) for titles in (True, False)]
-            known = sum(case.truth is not None for case in found)
-            print(f"{name:<42}{known:>5} wrong{shares[0]:>8.1%}{shares[1]:>8.1%} without titles")
-            show_errors(found, args.errors)
+        everything = setting_cases(args.entities, args.questions, Path(folder), tuple(SETTINGS))
+    for name in SETTINGS:
+        found = [case for case in everything if case.setting == name]
+        shares = [accuracy(confusion(found, titles)) for titles in (True, False)]
+        known = sum(case.truth is not None for case in found)
+        print(f"{name:<42}{known:>5} wrong{shares[0]:>8.1%}{shares[1]:>8.1%} without titles")
+        show_errors(found, args.errors)
     for titles in (True, False):
         counts = confusion(everything, titles)
         print(f"\n{'with' if titles else 'without'} supporting titles: accuracy {accuracy(counts):.1%}")
