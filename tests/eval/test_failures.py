@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from trajset.builder.config import WorldConfig
 from trajset.builder.prompts import Call, Policy, Turn, observation_text, render_observation, render_turn
 from trajset.builder.rows import Origin, Sample, build_row
 from trajset.builder.schema import (
@@ -301,12 +302,8 @@ def test_on_a_demo_world_the_rule_finds_most_true_causes(
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from failure_rules import accuracy, confusion, setting_cases
 
-    cases = setting_cases(
-        entities=300,
-        questions=70,
-        folder=tmp_path,
-        names=("lazy", "default knobs", "half the searches swapped"),
-    )
+    settings = ("lazy", "default knobs", "half the searches swapped")
+    cases = setting_cases(WorldConfig(entities=300, questions=70), tmp_path, settings)
     with_titles, without = (confusion(cases, titles) for titles in (True, False))
     assert with_titles.total() > 50
     assert {truth for truth, _ in with_titles} == set(Failure)
