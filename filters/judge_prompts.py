@@ -17,6 +17,7 @@ import orjson
 
 from ..builder.chat.fence import Section, fenced
 from ..builder.identity import content_hash
+from ..builder.prompts import parse_question
 from ..builder.schema import JsonObject, Message
 from .judge_verdict import SCHEMA
 
@@ -103,6 +104,8 @@ def _transcript(messages: Sequence[Message]) -> Iterator[Section]:
         elif message.is_observation:
             found += 1
             yield Section(f"search result {found}", message.content)
+        elif (evidence := parse_question(message)[1]) is not None:
+            yield Section("passages handed over", evidence)
 
 
 def _turn(message: Message) -> str:
