@@ -21,6 +21,7 @@ from trajset.builder.schema import (
     StopReason,
     Trajectory,
 )
+from trajset.builder.sealed import seal
 from trajset.eval.bootstrap import Draws
 from trajset.eval.cells import cell_of
 from trajset.eval.comparison import paired
@@ -288,6 +289,16 @@ def test_classes_are_compared_on_the_same_questions() -> None:
     )
     assert paired(first, second, "hallucination").difference.value == pytest.approx(0.25)
     assert paired(first, second, "wrong").difference.value == pytest.approx(0.25)
+
+
+def test_a_sealed_row_is_classed_and_its_texts_are_withheld() -> None:
+    row = played([FIRST], "Bergen")
+    sealed = seal(row, "canary-1")
+    assert sealed != row
+    (example,) = explained([sealed]).values()
+    assert example.failure is cause_of(row).failure is Failure.BOTH
+    shown = f"{example.question} {example.gold} {example.answer} {example.why}"
+    assert not any(word in shown for word in ("Flipper", "Torvik", "Bergen", "Shapiro"))
 
 
 def test_a_wrong_row_without_a_cause_is_an_error() -> None:
