@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..builder.errors import DataError, Problem
 from ..builder.identity import derived_seed
 from .probe_options import ProbeOptions
 
@@ -50,10 +51,16 @@ def confidence(features: NDArray[np.float32], examples: Examples, options: Probe
 
     Folds keep the questions of a group together and the share of right rows alike. With less than two groups
     of a class a fold nothing is learnt: the confidence is the share of right rows, for every question.
+
+    Raises:
+        DataError: all questions have the same features, as those that end in `?` have at layer 0.
     """
     if _too_few(examples, options.folds):
         base = float(examples.right.mean())
         return Confidence(np.full(len(features), base), 0, constant=True)
+    if (features == features[0]).all():
+        fix = "Take a later --layer; at layer 0 it is the embedding of the last token alone."
+        raise DataError(str(Problem("features", "must differ between questions", "the same for all", fix)))
     values = np.zeros(len(features))
     components = options.components
     for number, (train, test) in enumerate(_folds(examples, options)):

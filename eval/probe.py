@@ -65,8 +65,8 @@ def probe_features(features: Features, rows: ProbeRows, options: ProbeOptions) -
     """Probe features that are there already.
 
     Raises:
-        DataError: no closed-book row has a verdict, a question has no features, or there are live rows and no
-            question has a score both closed book and live.
+        DataError: no closed-book row has a verdict, a question has no features or all have the same, or there
+            are live rows and no question has a score both closed book and live.
     """
     known = _known(rows.closed_book, options)
     sure = confidence(_values(features, known.ids), known.examples, options)

@@ -28,7 +28,7 @@ from ..filters.report.plots import Plot
 from .probe_words import verdict
 from .results import AdaptivePoint, Probe
 
-_HEIGHT = 300
+_HEIGHT = 310
 _KEY = 20
 _ONE_PANEL = 440
 
@@ -62,11 +62,11 @@ class _Panels:
         sheet = Sheet(size, above + panel_rows(size, len(self.probes)) * _HEIGHT)
         if self.series:
             key(sheet, self.series)
-        margins = Margins(left=54, bottom=46)
+        margins = Margins(left=66, right=26, bottom=46)
         areas = panels(sheet, len(self.probes), _HEIGHT, margins, above)
         for axes, probe in zip(areas, self.probes, strict=True):
             title = f"{probe.model}, {probe.benchmark}"
-            axes.set_title(fitted(title, size.width / size.columns - 70), loc="left", fontsize=SMALL)
+            axes.set_title(fitted(title, size.width / size.columns - 96), loc="left", fontsize=SMALL)
             self.panel(axes, probe)
         return sheet
 

@@ -106,10 +106,10 @@ def test_without_live_rows_it_says_what_is_not_known(launch, data, student, tmp_
     closed = [row for row in LocalDataset.open(data).rows() if row.provenance.policy == "closed_book"]
     alone = written(closed, tmp_path / "alone")
     command = ("probe", "--model", student, "--closed-book", alone, "--out", tmp_path / "out")
-    assert launch(*command, "--layer", 0, "--at", "prompt", "--right-by", "f1") == 0
+    assert launch(*command, "--layer", 3, "--at", "prompt", "--right-by", "f1") == 0
     said = capsys.readouterr().out
     assert "not known: there are no live rows" in said
-    assert "layer 0 of 3, last token of the prompt" in said
+    assert "layer 3 of 3, last token of the prompt" in said
     assert not (tmp_path / "out" / "adaptive.svg").exists()
     assert launch(*command, "--live", alone) == 2
     assert "--live: must hold rows of this model" in capsys.readouterr().err
@@ -131,6 +131,7 @@ def test_what_is_wrong_is_said_in_a_line(launch, data, student, tmp_path, capsys
     command = ("probe", "--model", student, "--closed-book", data)
     for more, rule in (
         (("--layer", 9, "--out", tmp_path / "a"), "layer: must be from 0"),
+        (("--layer", 0, "--out", tmp_path / "f"), "features: must differ between questions"),
         (("--benchmark", "frames", "--out", tmp_path / "b"), "must hold closed-book rows"),
         (("--noise", "drop=0.1", "--live", data, "--out", tmp_path / "c"), "--live: must hold rows"),
         (("--out", data), "must lie outside of a dataset"),

@@ -22,7 +22,7 @@ from trajset.eval.features import FeatureSource, features_of
 from trajset.eval.probe_options import FeatureOptions
 from trajset.eval.queries import QueryReader
 from trajset.trainers.student import make_student, world_texts
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 TEXTS = (
     "Who?",
@@ -111,6 +111,37 @@ def test_a_base_model_reads_plain_text(student: str, base: str) -> None:
     found = features_of(FeatureSource(base), QUESTIONS[:1])
     head = f"{load_prompt('closed_book', 'tools').text}\n\nQuestion: Who?"
     assert found.values[0] == pytest.approx(direct(student, head, -1, 1), abs=1e-5)
+
+
+SMALL = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "vocab_size": 768}
+ARCHITECTURES = {
+    "bloom": {
+        "hidden_size": 16,
+        "n_layer": 4,
+        "n_head": 2,
+        "vocab_size": 768,
+    },  # positions come from the mask
+    "gpt_neox": SMALL | {"intermediate_size": 16},
+    "gpt2": {"n_embd": 16, "n_layer": 4, "n_head": 2, "vocab_size": 768},
+    "llama": SMALL | {"intermediate_size": 16},
+    "mamba": {"hidden_size": 16, "num_hidden_layers": 4, "vocab_size": 768},
+    "mixtral": SMALL | {"intermediate_size": 16, "num_key_value_heads": 1, "num_local_experts": 2},
+    "opt": SMALL | {"ffn_dim": 16, "word_embed_proj_dim": 16},
+}
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_any_architecture_is_read(name: str, student: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(name, **ARCHITECTURES[name]))
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(student).save_pretrained(tmp_path)
+    found = features_of(FeatureSource(str(tmp_path)), QUESTIONS[:2])
+    assert (found.layer, found.layers) == (2, 4)
+    for row, question in zip(found.values, TEXTS, strict=False):
+        text = rendered(str(tmp_path), question)
+        head = text[: text.index(question) + len(question)]
+        assert row == pytest.approx(direct(str(tmp_path), head, -1, 2), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
