@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trajset.builder.config import IndexConfig
 from trajset.builder.errors import ConfigError, DataError, RetrieverError, StorageError
+from trajset.builder.retrieval.by_title import passages_titled
+from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.retrieval.tantivy_engine import Analysis, create_index, to_document
 from trajset.builder.retrieval.tantivy_index import TantivyRetriever, build_index
-from trajset.builder.schema import Passage
+from trajset.builder.schema import Hit, Passage
 
 PASSAGES = [
     ("Hamlet", "A tragedy by William Shakespeare about a prince of Denmark."),
@@ -400,3 +402,28 @@ def test_an_engine_failure_is_a_retriever_error(retriever: TantivyRetriever) -> 
     closed = replace(retriever, schema=tantivy.SchemaBuilder().build())
     with pytest.raises(RetrieverError, match="search: must succeed"):
         closed.search(["hamlet"], 3)
+
+
+def test_passages_by_title_are_those_of_exactly_that_title(tmp_path: Path) -> None:
+    pages = [
+        ("Oslo", "First."),
+        ("Oslo Opera", "Other."),
+        ("oslo", "Small."),
+        ("Oslo", "Second."),
+        ("C++", ""),
+    ]
+    source = write_corpus(tmp_path / "pages.jsonl", [*pages, *PASSAGES])
+    retriever = TantivyRetriever.open(build_index(source, tmp_path / "index", IndexConfig()).path)
+    assert [found.text for found in passages_titled(retriever, "Oslo", 5)] == ["First.", "Second."]
+    assert [found.text for found in passages_titled(retriever, "Oslo", 1)] == ["First."]
+    assert passages_titled(retriever, "Bergen", 5) == []
+    assert [found.id for found in passages_titled(retriever, "C++", 5)] == ["p4", "p8"]
+    for title in ("The Who", "東京", "title:foo"):
+        assert [found.title for found in passages_titled(retriever, title, 5)] == [title]
+    assert passages_titled(retriever, "", 5) == []
+
+
+def test_an_engine_that_knows_no_titles_is_searched() -> None:
+    hits = [Hit(Passage(f"{n}", title, f"{n}"), 1.0) for n, title in enumerate(["B", "A", "A b", "A", "A"])]
+    found = passages_titled(DictRetriever({"A": hits}), "A", 2)
+    assert [passage.id for passage in found] == ["1", "3"]
