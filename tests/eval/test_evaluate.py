@@ -1,5 +1,7 @@
-"""Cells against a scripted chat server and the demo world: modes, resuming, failures, one dataset a cell."""
+"""Cells against a scripted chat server: modes, resuming, failures, one dataset a cell."""
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -230,3 +232,23 @@ def test_several_samples_and_several_models(config: EvalConfig, server: ChatServ
     ends = made(replace(config, model=("scripted", "org/other"), samples=2, limit=3))
     assert [means_of(end.folder).rows for end in ends.values()] == [6, 6]
     assert {request["model"] for request in server.requests} == {"scripted", "org/other"}
+
+
+def test_a_signal_stops_after_the_rollouts_under_way_and_the_next_run_goes_on(
+    config: EvalConfig, server: ChatServer
+) -> None:
+    config = replace(config, mode=("live", "closed_book"), concurrency=1)
+
+    def interrupting(request: Json) -> Answer:
+        if "film 2" in str(request["messages"]) and len(request["messages"]) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return answer(request)
+
+    server.answer = interrupting
+    ends = made(config)
+    assert [(name, end.state) for name, end in ends.items()] == [("live", "stopped")]
+    server.answer, before = answer, len(server.requests)
+    ends = made(config)
+    assert [end.state for end in ends.values()] == ["finished", "finished"]
+    asked_again = [request for request in server.requests[before:] if "film 0" in str(request["messages"][1])]
+    assert len(asked_again) == 1  # in closed book
