@@ -201,12 +201,15 @@ class TantivyRetriever:
         with ThreadPoolExecutor(min(_POOL_THREADS, os.cpu_count() or 1)) as pool:
             return list(pool.map(one, queries))
 
-    def by_title(self, title: str, most: int) -> list[Passage]:
-        """At most `most` passages of exactly that title, in the order of the corpus.
+    def by_titles(self, titles: Sequence[str], most: int) -> dict[str, list[Passage]]:
+        """At most `most` passages of exactly each title, in the order of the corpus.
 
         Raises:
             RetrieverError: the engine failed.
         """
+        return {title: self._titled(title, most) for title in titles}
+
+    def _titled(self, title: str, most: int) -> list[Passage]:
         terms = self.analysis.all_words.analyze(title.encode("utf-8", "replace").decode("utf-8"))
         if not terms:
             return []
