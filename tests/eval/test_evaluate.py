@@ -19,7 +19,7 @@ from trajset.builder.schema import EVIDENCE_NAME, Row
 from trajset.dataset_cards.render import write_card
 from trajset.eval.cell_folder import means_of
 from trajset.eval.cells import Cell, Mode, cell_of
-from trajset.eval.eval_config import EvalConfig, ModelSettings
+from trajset.eval.eval_config import BenchmarkSettings, EvalConfig, ModelSettings
 from trajset.eval.evaluate import CellEnd, evaluate
 from trajset.eval.matrix import plan_cells
 from trajset.filters.recipes import load_recipe
@@ -226,6 +226,12 @@ def test_what_lies_there_from_elsewhere_is_not_replaced(config: EvalConfig) -> N
     (end.folder / "journal.sqlite").unlink()
     with pytest.raises(ConfigError, match="must not hold another dataset"):
         made(config)
+
+
+def test_a_benchmark_with_a_name_of_its_own_has_it_in_its_rows(config: EvalConfig) -> None:
+    tables = {"mine": BenchmarkSettings(benchmark=config.benchmark[0])}
+    (end,) = evaluate(plan_cells(replace(config, benchmark=(), benchmarks=tables)))
+    assert {cell_of(row).benchmark for row in rows_of(end)} == {"mine"}
 
 
 def test_several_samples_and_several_models(config: EvalConfig, server: ChatServer) -> None:
