@@ -46,7 +46,7 @@ def _parts(ablation: Ablation) -> Iterator[RenderableType]:
     )
     for table in shown:
         if table is not None:
-            yield from _table(table)
+            yield from printed(table)
     yield from _disagreements(ablation)
 
 
@@ -59,7 +59,8 @@ def _sweeps(ablation: Ablation) -> Table | None:
     return cut and dataclasses.replace(cut, notes=(*cut.notes, "The sweep by source stands in the report."))
 
 
-def _table(table: Table) -> Iterator[RenderableType]:
+def printed(table: Table) -> Iterator[RenderableType]:
+    """A table with its title and its notes, for `Console.print`."""
     yield Text(f"\n{forms.clean(table.title)}", style="bold")
     for group in table.groups:
         if group.heading is not None:

@@ -12,7 +12,8 @@ from markdown_it.tree import SyntaxTreeNode
 from trajset.filters.ablation_types import Ablation
 from trajset.filters.report.html import html_report
 from trajset.filters.report.markdown_report import markdown_report
-from trajset.filters.report.plots import Plot, drawn
+from trajset.filters.report.plot import Plot
+from trajset.filters.report.plots import drawn
 
 GITHUB = MarkdownIt("gfm-like", {"html": True, "linkify": False})
 VOID = {"meta", "link", "br", "img", "hr", "input"}

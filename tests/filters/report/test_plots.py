@@ -9,7 +9,8 @@ import ablation_samples as samples
 import pytest
 from trajset.filters.ablation_types import Estimate
 from trajset.filters.report.figure import NARROW, Colour, fitted, width
-from trajset.filters.report.plots import Plot, drawn, standalone
+from trajset.filters.report.plot import Plot, standalone
+from trajset.filters.report.plots import drawn
 
 XLINK = "xlink:href"
 ALWAYS = ["accept_fdr", "accept_fpr", "f1", "searches"]
