@@ -1,0 +1,143 @@
+"""Why rows are wrong: counts by the written rule, shares with intervals, and a few of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...filters.report import forms as text
+from ...filters.report.facts import Fact
+from ...filters.report.figure import Colour, Series
+from ...filters.report.plot import Plot, Words, draw_plot
+from ...filters.report.table import Cell as Shown
+from ...filters.report.table import Column, Group, Row, Table
+from ..results import Estimate, Evaluation, Failure, FailureExample, Failures
+from . import forms
+from .key import Key
+from .labels import Labels, by_benchmark
+from .measured import MODE, MODEL, MOST, names
+from .plot_stacks import Bar, Panel, Part, Stacks
+from .section import Examples, Section
+
+CLASSES = {
+    Failure.BAD_RETRIEVAL: Series("bad retrieval", Colour.BLUE, "s", "-"),
+    Failure.HALLUCINATION: Series("hallucination", Colour.RED, "s", "-"),
+    Failure.BOTH: Series("both", Colour.PURPLE, "s", "-"),
+    Failure.REASONING: Series("reasoning", Colour.GREEN, "s", "-"),
+}
+"""The classes in their order, as they are drawn."""
+
+_RULE = (
+    "Each wrong row is of one class. Bad retrieval: gold passages were never retrieved, and the answer "
+    "stands in what was read. Hallucination: the answer, or a step to it, is not in the evidence, although "
+    "the gold passages were retrieved. Both: gold passages were never retrieved, and the answer or a step is "
+    "not in the evidence. Reasoning: neither; all was there, all that was said stands there, and the answer "
+    "is wrong."
+)
+_BARS = 24
+_TEXT = 400
+
+
+def failures(evaluation: Evaluation, labels: Labels) -> Section | None:
+    """Counts, shares and examples; None where no measurement was looked at."""
+    found = [one for one in evaluation.failures if one.scored]
+    if not found:
+        return None
+    examples = tuple(_examples(one, labels) for one in found if one.examples)
+    tables = (_table(found, labels),)
+    return Section("failures", "Failures", (_RULE,), _plot(found, labels), tables, examples)
+
+
+def _table(found: Sequence[Failures], labels: Labels) -> Table:
+    classes = [Column(series.name) for series in CLASSES.values()]
+    rest = any(map(_unclassified, found))
+    return Table(
+        name="failures",
+        title="Wrong rows by cause",
+        columns=(MODEL, MODE, Column("wrong"), *classes, *((Column("unclassified"),) if rest else ())),
+        groups=tuple(
+            Group(
+                labels.benchmark(benchmark),
+                tuple(_row(one, labels, rest) for one in found if one.cell.benchmark == benchmark),
+            )
+            for benchmark in by_benchmark(one.cell for one in found)
+        ),
+        notes=(
+            "Rows with their share of all scored rows, and below its 95% interval.",
+            *(("Unclassified: wrong rows about which the rule cannot speak.",) if rest else ()),
+        ),
+        divided_by="benchmark",
+    )
+
+
+def _row(one: Failures, labels: Labels, rest: bool) -> Row:
+    classes = [
+        _share(text.count(one.counts.get(failure, 0)), one.shares.get(str(failure))) for failure in CLASSES
+    ]
+    wrong = _share(f"{one.wrong:,} of {one.scored:,}", one.shares.get("wrong"))
+    last = (Shown(text.count(_unclassified(one))),) if rest else ()
+    return (*names(labels, one.cell), wrong, *classes, *last)
+
+
+def _unclassified(one: Failures) -> int:
+    return one.wrong - sum(one.counts.values())
+
+
+def _share(words: str, share: Estimate | None) -> Shown:
+    """A number of rows with its share of all scored ones."""
+    if share is None or share.value is None:
+        return Shown(words)
+    return Shown(f"{words} ({text.percent(share.value)})", forms.interval(share, text.percent))
+
+
+def _plot(found: Sequence[Failures], labels: Labels) -> tuple[Plot, ...]:
+    benchmarks = by_benchmark(one.cell for one in found)
+    panels = [
+        Panel(
+            f"{labels.benchmark(benchmark)}: wrong rows of all",
+            tuple(_bar(one, labels) for one in found if one.cell.benchmark == benchmark)[:_BARS],
+        )
+        for benchmark in benchmarks[:MOST]
+    ]
+    said = [
+        f"{text.clean(one.cell.model)} on {text.clean(one.cell.benchmark)}, {labels.mode(one.cell)}: "
+        f"{one.wrong:,} of {one.scored:,} wrong, "
+        + ", ".join(f"{series.name} {one.counts.get(failure, 0):,}" for failure, series in CLASSES.items())
+        for one in found
+    ]
+    caption = "Numbers are rows, lengths their share of all scored rows, in this order from the left."
+    words = Words("failures", "Wrong rows by cause", caption, f"{'; '.join(said)}.")
+    key = Key(tuple(CLASSES.values()), filled=True)
+    return (draw_plot(words, Stacks(panels, key, lambda share: f"{share:.0%}").draw),)
+
+
+def _bar(one: Failures, labels: Labels) -> Bar:
+    parts = tuple(
+        Part(series, one.counts.get(failure, 0) / one.scored, text.count(one.counts.get(failure, 0)))
+        for failure, series in CLASSES.items()
+    )
+    wrong = f"{labels.model(one.cell.model)}, {labels.mode(one.cell)}: {one.wrong:,} of {one.scored:,}"
+    return Bar(wrong, parts)
+
+
+def _examples(one: Failures, labels: Labels) -> Examples:
+    where = (
+        f"{labels.model(one.cell.model)} on {labels.benchmark(one.cell.benchmark)}, {labels.mode(one.cell)}"
+    )
+    return Examples(where, tuple(map(_facts, one.examples)))
+
+
+def _facts(example: FailureExample) -> tuple[Fact, ...]:
+    answer = f"{text.UNKNOWN} (no answer)" if example.answer is None else _short(example.answer)
+    gold = "; ".join(example.gold)
+    return (
+        Fact("Question", _short(example.question)),
+        Fact("Gold", _short(gold) if gold else f"{text.UNKNOWN} (no gold answer known)"),
+        Fact("Answer", answer),
+        Fact("Class", CLASSES[example.failure].name),
+        Fact("Why", _short(example.why)),
+        Fact("Row", example.row_id),
+    )
+
+
+def _short(value: str) -> str:
+    return text.cut(text.clean(value), _TEXT)
