@@ -13,7 +13,7 @@ from ..results import Evaluation, Failures, NoiseCurve, Summary
 from . import forms
 from .failed import CLASSES
 from .key import Key
-from .labels import MODES, PUBLISHED, Labels
+from .labels import MODES, PUBLISHED, Labels, named_as_it_is
 from .measured import POINTS, f1_of, mark_of, ordered
 from .plot_dots import Dots, Line, Mark, Panel
 from .published import Benchmark, Figure, published
@@ -42,9 +42,8 @@ def beside_published(evaluation: Evaluation, labels: Labels, beside: Beside) -> 
     shown = published().benchmarks if beside is Beside.ALWAYS else found
     note = f"{published().note} Published in {published().source}."
     tables = (_table(evaluation, labels, shown),)
-    return Section(
-        "published", "Beside the published figures", (note,), _plot(evaluation, labels, shown), tables
-    )
+    plots = _plot(evaluation, labels, shown)
+    return Section("published", "Beside the published figures", (note,), plots, tables, measured=False)
 
 
 def _table(evaluation: Evaluation, labels: Labels, shown: Sequence[Benchmark]) -> Table:
@@ -89,7 +88,7 @@ def _theirs(measure: str, benchmark: str | None = None) -> list[Row]:
 
 
 def _ours(model: str, benchmark: str, value: Shown, labels: Labels) -> Row:
-    return (Shown(labels.model(model)), Shown(_OURS, labels.benchmark(benchmark)), value)
+    return (Shown(labels.model(model)), Shown(_OURS, named_as_it_is(benchmark)), value)
 
 
 def _f1(one: Summary, labels: Labels) -> Row:
@@ -146,7 +145,7 @@ def _panel(benchmark: Benchmark, ours: Sequence[Summary], labels: Labels) -> Pan
     theirs = (_line(figure) for figure in published().of("f1", benchmark.key))
     own = (
         Line(
-            (f"{labels.model(one.cell.model)}, {labels.benchmark(one.cell.benchmark)}",),
+            (f"{labels.model(one.cell.model)}, {named_as_it_is(one.cell.benchmark)}",),
             (mark_of(one.cell, one.quality["f1"]),),
         )
         for one in ours

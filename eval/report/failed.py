@@ -70,9 +70,9 @@ def _table(found: Sequence[Failures], labels: Labels) -> Table:
 
 
 def _row(one: Failures, labels: Labels, rest: bool) -> Row:
-    classes = [
+    classes = (
         _share(text.count(one.counts.get(failure, 0)), one.shares.get(str(failure))) for failure in CLASSES
-    ]
+    )
     wrong = _share(f"{one.wrong:,} of {one.scored:,}", one.shares.get("wrong"))
     last = (Shown(text.count(_unclassified(one))),) if rest else ()
     return (*names(labels, one.cell), wrong, *classes, *last)
@@ -93,7 +93,7 @@ def _plot(found: Sequence[Failures], labels: Labels) -> tuple[Plot, ...]:
     benchmarks = by_benchmark(one.cell for one in found)
     panels = [
         Panel(
-            f"{labels.benchmark(benchmark)}: wrong rows of all",
+            labels.benchmark(benchmark),
             tuple(_bar(one, labels) for one in found if one.cell.benchmark == benchmark)[:_BARS],
         )
         for benchmark in benchmarks[:MOST]

@@ -52,21 +52,33 @@ class Labels:
         return short if [_short(other) for other in self.models].count(short) < 2 else model
 
     def benchmark(self, benchmark: str) -> str:
-        """A benchmark, called simulated where the world is."""
-        return f"{benchmark} (simulated)" if benchmark == DEMO_WORLD else benchmark
+        """A benchmark, called simulated where the world is; the headings say so where everything is."""
+        return benchmark if self.simulated is Simulated.ALL else named_as_it_is(benchmark)
+
+    def searcher(self, cell: Cell) -> str:
+        """The model, with the search engine where there are several."""
+        engine = self._engine(cell)
+        return f"{self.model(cell.model)}, {engine}" if engine else self.model(cell.model)
 
     def mode(self, cell: Cell) -> str:
         """The mode, with the noise, and the search engine where there are several."""
         name = f"{MODES[cell.mode].name} {cell.noise}".rstrip()
-        if cell.benchmark not in self.engines or not cell.retriever:
-            return name
-        return f"{name}, {_cut(cell.retriever)}"
+        engine = self._engine(cell)
+        return f"{name}, {engine}" if engine else name
+
+    def _engine(self, cell: Cell) -> str:
+        return _cut(cell.retriever) if cell.benchmark in self.engines else ""
 
     def series(self, model: str) -> Series:
         """The colour, marker and dashes of a model, never by colour alone."""
         number = self.models.index(model)
         place = (HUES[number % len(HUES)], MARKERS[number % len(MARKERS)], _DASHES[number % len(_DASHES)])
         return Series(clean(self.model(model)), *place)
+
+
+def named_as_it_is(benchmark: str) -> str:
+    """A benchmark, called simulated where the world is."""
+    return f"{benchmark} (simulated)" if benchmark == DEMO_WORLD else benchmark
 
 
 def _cut(engine: str) -> str:

@@ -58,7 +58,7 @@ def _timed(part: Quantiles) -> bool:
 
 def _seconds(part: Quantiles | None, end: str) -> Shown:
     value = None if part is None else part.p50 if end == "p50" else part.p95
-    return Shown(forms.seconds(value), "" if value is not None else "not recorded")
+    return Shown(forms.decimal(value), "" if value is not None else "not recorded")
 
 
 def _against_f1(found: Sequence[Summary], labels: Labels) -> tuple[Plot, ...]:
@@ -106,7 +106,7 @@ def _parts_plot(found: Sequence[Summary], labels: Labels) -> tuple[Plot, ...]:
         Panel(
             f"{labels.benchmark(benchmark)}: seconds",
             tuple(
-                Line((labels.model(one.cell.model),), _part_marks(one.latency))
+                Line((labels.searcher(one.cell),), _part_marks(one.latency))
                 for one in ordered(shown)
                 if one.cell.benchmark == benchmark
             ),

@@ -113,10 +113,10 @@ def _plot(evaluation: Evaluation, labels: Labels) -> tuple[Plot, ...]:
 
 def _panel(shown: Sequence[Summary], labels: Labels, benchmark: str) -> Panel:
     found = ordered(one for one in shown if one.cell.benchmark == benchmark)
-    models = dict.fromkeys(one.cell.model for one in found)
+    searchers = dict.fromkeys(labels.searcher(one.cell) for one in found)
     lines = tuple(
-        Line((labels.model(model),), tuple(_mark(one) for one in found if one.cell.model == model))
-        for model in models
+        Line((name,), tuple(_mark(one) for one in found if labels.searcher(one.cell) == name))
+        for name in searchers
     )
     return Panel(f"{labels.benchmark(benchmark)}: F1", lines, POINTS)
 

@@ -18,7 +18,9 @@ from .section import Section
 
 _KINDS = {
     "drop": "failed searches",
+    "empty": "searches that find nothing",
     "swap": "results of another query",
+    "distract": "look-alike results",
     "contradict": "contradicting results",
 }
 

@@ -101,7 +101,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
         marks = _names(axes, line, top, room)
         top += line.height
         if panel.scale.zero_line:
-            axes.plot([0, 0], [marks - 1, top - 4], color=Colour.MUTED.value, linewidth=1.4)
+            axes.plot([0, 0], [marks + 2, top - 4], color=Colour.MUTED.value, linewidth=1.4)
         axes.axhline(top - 2, color=Colour.GRID.value, linewidth=1)
 
 

@@ -25,8 +25,8 @@ class Section:
     """A heading and what stands below it, in this order.
 
     `name` is the anchor in the page: small letters, digits and hyphens. Paragraphs are plain text; all text
-    may come from anywhere, every form escapes it. `measured` is False for what was written beside the
-    numbers, such as verdicts, so that its heading is not called simulated.
+    may come from anywhere, every form escapes it. `measured` is False where not all figures were measured
+    here: its heading and plots are not called simulated, and its words have to say what is.
     """
 
     name: str
