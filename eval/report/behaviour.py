@@ -13,7 +13,7 @@ from ..results import Estimate, Evaluation, Summary
 from . import forms
 from .key import Key
 from .labels import MODES, Labels, by_benchmark
-from .measured import MOST, Shape, mark_of, measured_table, ordered, searching
+from .measured import MOST, Shape, known, mark_of, measured_table, ordered, searching
 from .plot_dots import Dots, Line, Mark, Panel, Scale
 from .section import Section
 
@@ -35,10 +35,10 @@ _SHARE = Scale(lambda share: f"{share:.0%}", step=0.1, from_zero=True, most=1.0)
 
 def search_behaviour(evaluation: Evaluation, labels: Labels) -> Section | None:
     """Searches, turns and tokens; None where nothing is known of them."""
-    found = [one for one in evaluation.summaries if any(map(_known, one.behaviour.values()))]
+    found = [one for one in evaluation.summaries if known(one.behaviour)]
     if not found:
         return None
-    named = {name for one in found for name in one.behaviour}
+    named = {name for one in found for name in known(one.behaviour)}
     measures = [*(name for name in _BEHAVIOUR if name in named), *sorted(named - {*_BEHAVIOUR})]
     columns = [Column(forms.measure_name(name), narrow=name not in _WIDE_ONLY) for name in measures]
 
@@ -68,10 +68,6 @@ def stop_reasons(evaluation: Evaluation, labels: Labels) -> Section | None:
     note = "Rows by what ended them, and their share."
     table = measured_table(Shape("stops", "Stop reasons", columns, note), found, cells, labels)
     return Section("stops", "Stop reasons", tables=(table,))
-
-
-def _known(estimate: Estimate) -> bool:
-    return estimate.value is not None
 
 
 def _part(count: int, rows: int) -> Shown:

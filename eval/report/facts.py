@@ -79,24 +79,24 @@ def not_measured(evaluation: Evaluation) -> tuple[Fact, ...]:
 
 def _missing(evaluation: Evaluation) -> Iterator[Fact]:
     modes = {one.cell.mode for one in evaluation.summaries}
-    quality = {name for one in evaluation.summaries for name, found in one.quality.items() if found.rows}
+    quality = {
+        name for one in evaluation.summaries for name, found in one.quality.items() if found.value is not None
+    }
     if Mode.LIVE not in modes:
         yield Fact("Live search", _EVAL)
     if Mode.CLOSED_BOOK not in modes:
         yield Fact("Memory alone", f"{_EVAL} --mode closed_book")
     if Mode.GOLD_EVIDENCE not in modes:
         yield Fact("Reasoning alone", f"{_EVAL} --mode gold_evidence")
-    if not evaluation.losses:
-        yield Fact(
-            "Memory, retrieval and reasoning", "needs live, closed_book and gold_evidence of one model"
-        )
     if not evaluation.noise:
         yield Fact("Noise", f"{_EVAL} --mode noisy --noise drop=0.1")
     if not quality & {"llm_judge", "llm_judge_reflect"}:
-        yield Fact("Judge accuracy", "trajset judge DIR --model MODEL, then this report again")
+        yield Fact("Judge accuracy", "trajset judge DIR --model MODEL")
     if not evaluation.paired:
-        yield Fact("Paired differences", "needs two measurements of the same questions: give both folders")
+        yield Fact(
+            "Paired differences", "two measurements of the same questions, their folders given together"
+        )
     if not any(one.scored for one in evaluation.failures):
-        yield Fact("Failures", "needs scored rows of questions with gold passages: give --questions SOURCE")
+        yield Fact("Failures", "scored rows")
     if not evaluation.probes:
         yield Fact("Confidence probe", "trajset probe")

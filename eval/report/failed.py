@@ -10,28 +10,32 @@ from ...filters.report.figure import Colour, Series
 from ...filters.report.plot import Plot, Words, draw_plot
 from ...filters.report.table import Cell as Shown
 from ...filters.report.table import Column, Group, Row, Table
+from ..cells import Mode
 from ..results import Estimate, Evaluation, Failure, FailureExample, Failures
 from . import forms
 from .key import Key
 from .labels import Labels, by_benchmark
-from .measured import MODE, MODEL, MOST, names
+from .measured import MODEL, MOST, mode_column, names
 from .plot_stacks import Bar, Panel, Part, Stacks
 from .section import Examples, Section
 
 CLASSES = {
     Failure.BAD_RETRIEVAL: Series("bad retrieval", Colour.BLUE, "s", "-"),
-    Failure.HALLUCINATION: Series("hallucination", Colour.RED, "s", "-"),
-    Failure.BOTH: Series("both", Colour.PURPLE, "s", "-"),
-    Failure.REASONING: Series("reasoning", Colour.GREEN, "s", "-"),
+    Failure.HALLUCINATION: Series("hallucination", Colour.RED, "D", "-"),
+    Failure.BOTH: Series("both", Colour.PURPLE, "^", "-"),
+    Failure.REASONING: Series("reasoning", Colour.GREEN, "v", "-"),
 }
 """The classes in their order, as they are drawn."""
 
-_RULE = (
-    "Each wrong row is of one class. Bad retrieval: gold passages were never retrieved, and the answer "
-    "stands in what was read. Hallucination: the answer, or a step to it, is not in the evidence, although "
-    "the gold passages were retrieved. Both: gold passages were never retrieved, and the answer or a step is "
-    "not in the evidence. Reasoning: neither; all was there, all that was said stands there, and the answer "
-    "is wrong."
+_RULES = (
+    "Each wrong row is of one class, by rule. Bad retrieval: the model searched, and the title of a "
+    "supporting passage is in no search result (where the titles are known), or no gold answer stands in "
+    "what was read, or no search brought anything. Hallucination: the answer does not stand in what was read "
+    "or in the question, or it came without a search, or the model says that it speaks from memory or "
+    "guesses, or a name, number or date in a query or in its reasoning stands neither in the question nor in "
+    "what was read. Both: both hold. Reasoning: neither does.",
+    "Stands in is by words, not by meaning. Closed book, retrieval is not to blame, and every answer is a "
+    "hallucination; with gold evidence, the passages handed over are what was read.",
 )
 _BARS = 24
 _TEXT = 400
@@ -44,7 +48,7 @@ def failures(evaluation: Evaluation, labels: Labels) -> Section | None:
         return None
     examples = tuple(_examples(one, labels) for one in found if one.examples)
     tables = (_table(found, labels),)
-    return Section("failures", "Failures", (_RULE,), _plot(found, labels), tables, examples)
+    return Section("failures", "Failures", _RULES, _plot(found, labels), tables, examples)
 
 
 def _table(found: Sequence[Failures], labels: Labels) -> Table:
@@ -53,7 +57,13 @@ def _table(found: Sequence[Failures], labels: Labels) -> Table:
     return Table(
         name="failures",
         title="Wrong rows by cause",
-        columns=(MODEL, MODE, Column("wrong"), *classes, *((Column("unclassified"),) if rest else ())),
+        columns=(
+            MODEL,
+            mode_column(one.cell for one in found),
+            Column("wrong"),
+            *classes,
+            *((Column("unclassified"),) if rest else ()),
+        ),
         groups=tuple(
             Group(
                 labels.benchmark(benchmark),
@@ -115,8 +125,8 @@ def _bar(one: Failures, labels: Labels) -> Bar:
         Part(series, one.counts.get(failure, 0) / one.scored, text.count(one.counts.get(failure, 0)))
         for failure, series in CLASSES.items()
     )
-    wrong = f"{labels.model(one.cell.model)}, {labels.mode(one.cell)}: {one.wrong:,} of {one.scored:,}"
-    return Bar(wrong, parts)
+    mode = "" if one.cell.mode is Mode.LIVE else f", {labels.mode(one.cell)}"
+    return Bar(f"{labels.searcher(one.cell)}{mode}: {one.wrong:,} of {one.scored:,}", parts)
 
 
 def _examples(one: Failures, labels: Labels) -> Examples:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from ...filters.report.forms import UNKNOWN, count, percent
 from ...filters.report.table import Cell
-from ..results import Estimate
+from ..results import Estimate, Failure
 
 Show = Callable[[float | None], str]
 
 _MINUS = "−"
 _POINTS = frozenset({"f1", "em", "cover_match", "llm_judge", "llm_judge_reflect"})
-_SHARES = frozenset({"never_searches", "answered"})
+_SHARES = frozenset({"never_searches", "answered", "wrong", *map(str, Failure)})
 _TOKENS = frozenset({"prompt_tokens", "completion_tokens"})
 _NAMES = {
     "f1": "F1",
@@ -91,8 +91,15 @@ def whole(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds with two decimals."""
-    return UNKNOWN if value is None else f"{value:,.2f} s"
+    """Seconds."""
+    return UNKNOWN if value is None else f"{bare_seconds(value)} s"
+
+
+def bare_seconds(value: float | None) -> str:
+    """Seconds without their unit, short ones to the millisecond."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def interval(estimate: Estimate, show: Show) -> str:

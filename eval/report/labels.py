@@ -57,17 +57,18 @@ class Labels:
 
     def searcher(self, cell: Cell) -> str:
         """The model, with the search engine where there are several."""
-        engine = self._engine(cell)
+        engine = self.engine(cell.benchmark, cell.retriever)
         return f"{self.model(cell.model)}, {engine}" if engine else self.model(cell.model)
 
     def mode(self, cell: Cell) -> str:
         """The mode, with the noise, and the search engine where there are several."""
         name = f"{MODES[cell.mode].name} {cell.noise}".rstrip()
-        engine = self._engine(cell)
+        engine = self.engine(cell.benchmark, cell.retriever)
         return f"{name}, {engine}" if engine else name
 
-    def _engine(self, cell: Cell) -> str:
-        return _cut(cell.retriever) if cell.benchmark in self.engines else ""
+    def engine(self, benchmark: str, retriever: str) -> str:
+        """The search engine, empty where the benchmark was searched with one alone."""
+        return _cut(retriever) if benchmark in self.engines else ""
 
     def series(self, model: str) -> Series:
         """The colour, marker and dashes of a model, never by colour alone."""

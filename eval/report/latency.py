@@ -58,7 +58,7 @@ def _timed(part: Quantiles) -> bool:
 
 def _seconds(part: Quantiles | None, end: str) -> Shown:
     value = None if part is None else part.p50 if end == "p50" else part.p95
-    return Shown(forms.decimal(value), "" if value is not None else "not recorded")
+    return Shown(forms.bare_seconds(value), "" if value is not None else "not recorded")
 
 
 def _against_f1(found: Sequence[Summary], labels: Labels) -> tuple[Plot, ...]:

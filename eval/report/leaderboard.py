@@ -13,7 +13,7 @@ from ..results import Estimate, Evaluation, Summary
 from . import forms
 from .key import Key
 from .labels import MODES, Labels, by_benchmark
-from .measured import MOST, POINTS, Shape, f1_of, mark_of, measured_table, ordered
+from .measured import MOST, POINTS, Shape, f1_of, known, mark_of, measured_table, ordered
 from .plot_dots import Dots, Line, Mark, Panel
 from .section import Section
 
@@ -35,7 +35,7 @@ def leaderboard(evaluation: Evaluation, labels: Labels) -> Section | None:
 
 
 def _table(evaluation: Evaluation, labels: Labels) -> Table:
-    named = [name for one in evaluation.summaries for name in one.quality]
+    named = [name for one in evaluation.summaries for name in known(one.quality)]
     measures = [
         *(name for name in _QUALITIES if name in named),
         *(name for name in dict.fromkeys(named) if name not in _QUALITIES),

@@ -65,10 +65,15 @@ def _row(one: LossSplit, labels: Labels) -> Row:
     modes = (one.closed_book, one.live, one.gold_evidence)
     parts = (one.memory, one.retrieval, one.reasoning)
     return (
-        Shown(labels.model(one.model)),
+        Shown(_name(one, labels)),
         *(forms.estimate_cell(estimate, forms.points) for estimate in (*modes, *parts)),
         Shown(text.count(one.live.questions)),
     )
+
+
+def _name(one: LossSplit, labels: Labels) -> str:
+    engine = labels.engine(one.benchmark, one.retriever)
+    return ", ".join(filter(None, (labels.model(one.model), engine)))
 
 
 def _estimates(one: LossSplit) -> dict[str, Estimate]:
@@ -102,4 +107,4 @@ def _bar(one: LossSplit, labels: Labels) -> Bar:
         Part(_PARTS[name], estimate.value or 0.0, forms.points(estimate.value))
         for name, estimate in _estimates(one).items()
     )
-    return Bar(labels.model(one.model), parts)
+    return Bar(_name(one, labels), parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...filters.report.table import Cell as Shown
@@ -14,7 +14,6 @@ from .labels import MODES, Labels, by_benchmark
 from .plot_dots import Mark, Scale
 
 MODEL = Column("model", numeric=False, code=True)
-MODE = Column("mode", numeric=False)
 
 POINTS = Scale(forms.tick, least=0.0, most=1.0)
 """An axis from 0 to 100 points, or the part of it that is needed."""
@@ -44,6 +43,11 @@ def f1_of(summary: Summary) -> float:
     return -1.0 if f1 is None or f1.value is None else f1.value
 
 
+def mode_column(cells: Iterable[Cell]) -> Column:
+    """The column of the mode; where all are live, narrow tables go without."""
+    return Column("mode", numeric=False, narrow=any(cell.mode is not Mode.LIVE for cell in cells))
+
+
 def names(labels: Labels, cell: Cell) -> tuple[Shown, Shown]:
     """The first two cells of a row: the model and the mode."""
     return Shown(labels.model(cell.model)), Shown(labels.mode(cell))
@@ -52,6 +56,11 @@ def names(labels: Labels, cell: Cell) -> tuple[Shown, Shown]:
 def mark_of(cell: Cell, estimate: Estimate) -> Mark:
     """An estimate as a mark of its mode."""
     return Mark(MODES[cell.mode], estimate.value, estimate.low, estimate.high)
+
+
+def known(measures: Mapping[str, Estimate]) -> list[str]:
+    """The measures that have a value."""
+    return [name for name, estimate in measures.items() if estimate.value is not None]
 
 
 def searching(found: Sequence[Summary]) -> list[Summary]:
@@ -81,7 +90,7 @@ def measured_table(
     return Table(
         name=shape.name,
         title=shape.title,
-        columns=(MODEL, MODE, *shape.columns),
+        columns=(MODEL, mode_column(one.cell for one in found), *shape.columns),
         groups=tuple(
             Group(labels.benchmark(name), rows(name)) for name in by_benchmark(one.cell for one in found)
         ),

@@ -27,24 +27,29 @@ _KINDS = {
 
 def noise_curves(evaluation: Evaluation, labels: Labels) -> Section | None:
     """A panel per benchmark and kind of noise; None where nothing was spoilt."""
-    found = _groups([one for one in evaluation.noise if one.points])
+    found = _groups([one for one in evaluation.noise if one.points], labels)
     if not found:
         return None
     return Section("noise", "Noise", plots=_plot(found, labels), tables=(_table(found, labels),))
 
 
-Groups = dict[tuple[str, str], list[NoiseCurve]]
+Where = tuple[str, str, str]
+"""Benchmark, kind of noise, and the search engine where there are several."""
+
+Groups = dict[Where, list[NoiseCurve]]
 
 
-def _groups(curves: Sequence[NoiseCurve]) -> Groups:
+def _groups(curves: Sequence[NoiseCurve], labels: Labels) -> Groups:
     found: Groups = {}
     for one in curves:
-        found.setdefault((one.benchmark, one.kind), []).append(one)
+        found.setdefault((one.benchmark, one.kind, labels.engine(one.benchmark, one.retriever)), []).append(
+            one
+        )
     return found
 
 
-def _heading(labels: Labels, key: tuple[str, str]) -> str:
-    return f"{labels.benchmark(key[0])}: {key[1]}"
+def _heading(labels: Labels, key: Where) -> str:
+    return ", ".join(filter(None, (f"{labels.benchmark(key[0])}: {key[1]}", key[2])))
 
 
 def _table(found: Groups, labels: Labels) -> Table:
@@ -62,7 +67,7 @@ def _table(found: Groups, labels: Labels) -> Table:
         notes=(
             *(
                 f"{kind}: {_KINDS[kind]}."
-                for kind in dict.fromkeys(kind for _, kind in found)
+                for kind in dict.fromkeys(key[1] for key in found)
                 if kind in _KINDS
             ),
             "In points of 100 with 95% intervals. Lost: F1 without noise minus F1 here, on the questions "
@@ -107,7 +112,7 @@ def _plot(found: Groups, labels: Labels) -> tuple[Plot, ...]:
     return (draw_plot(words, Curves(panels, key).draw),)
 
 
-def _panel(key: tuple[str, str], curves: Sequence[NoiseCurve], labels: Labels) -> Panel:
+def _panel(key: Where, curves: Sequence[NoiseCurve], labels: Labels) -> Panel:
     shares = sorted({point.share for one in curves for point in one.points})
     lines = tuple(
         Curve(

@@ -13,7 +13,7 @@ from ..results import Evaluation, Slice, Summary
 from . import forms
 from .key import Key
 from .labels import Labels, by_benchmark
-from .measured import MODE, MODEL, MOST, POINTS, names, ordered
+from .measured import MODEL, MOST, POINTS, mode_column, names, ordered
 from .plot_dots import Dots, Line, Mark, Panel
 from .section import Section
 
@@ -44,7 +44,15 @@ def _table(summaries: Sequence[Summary], kind: str, labels: Labels) -> Table:
     return Table(
         name=f"by-{kind}",
         title=_TITLES.get(kind, f"By {kind}"),
-        columns=(MODEL, MODE, own, Column("F1"), Column("EM"), Column("searches"), Column("questions")),
+        columns=(
+            MODEL,
+            mode_column(one.cell for one in found),
+            own,
+            Column("F1"),
+            Column("EM"),
+            Column("searches"),
+            Column("questions"),
+        ),
         groups=tuple(
             Group(
                 labels.benchmark(benchmark),

@@ -37,23 +37,22 @@ def _parts(made: Document) -> Iterator[RenderableType]:
 
 
 def _section(section: Section) -> Iterator[RenderableType]:
-    if [table.title for table in section.tables[:1]] != [section.title]:
-        yield Text(f"\n{forms.clean(section.title)}", style="bold")
+    yield Text(f"\n{forms.clean(section.title)}", style="bold")
     for paragraph in section.paragraphs:
         yield Text(forms.clean(paragraph))
     for table in section.tables:
-        yield from _table(table)
+        yield from _table(table, table.title != section.title)
     for group in section.examples:
         yield Text(f"\n{forms.clean(group.heading)}", style="bold")
         yield from (Padding(_example(row), (0, 0, 0, 2)) for row in group.rows[:_EXAMPLES])
 
 
-def _table(table: Table) -> Iterator[RenderableType]:
+def _table(table: Table, titled: bool) -> Iterator[RenderableType]:
     """A table; a long one that stands in the files is named alone."""
     if is_long(table) and table.name in _FOLDED:
         yield Text(f"\n{forms.clean(table.title)}: in the report", style="bold")
         return
-    yield from printed(table)
+    yield from printed(table, titled)
 
 
 _FOLDED = frozenset({"reliability"})

@@ -59,9 +59,10 @@ def _sweeps(ablation: Ablation) -> Table | None:
     return cut and dataclasses.replace(cut, notes=(*cut.notes, "The sweep by source stands in the report."))
 
 
-def printed(table: Table) -> Iterator[RenderableType]:
-    """A table with its title and its notes, for `Console.print`."""
-    yield Text(f"\n{forms.clean(table.title)}", style="bold")
+def printed(table: Table, titled: bool = True) -> Iterator[RenderableType]:
+    """A table with its title, if it shall have one, and its notes, for `Console.print`."""
+    if titled:
+        yield Text(f"\n{forms.clean(table.title)}", style="bold")
     for group in table.groups:
         if group.heading is not None:
             yield Text(f"\n{forms.clean(group.heading)}", style="bold")
