@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import combinations
 
 from ablation_samples import HOSTILE
 from trajset.eval.cells import Cell, Mode
+from trajset.eval.report.document import Document, document
 from trajset.eval.results import (
     AdaptivePoint,
     Estimate,
@@ -87,7 +89,9 @@ def summary(
         slices={
             kind: {
                 value: Slice(
-                    part(mean, questions // 4), part(mean - 0.1, questions // 4), estimate(searches, 90)
+                    part(mean, questions // 4),
+                    part(mean - 0.1, questions // 4),
+                    estimate(searches, questions // 4),
                 )
                 for value, mean in values.items()
             }
@@ -126,7 +130,7 @@ def failures(cell: Cell, counts: Sequence[int], scored: int = 500, examples: int
 def curve(benchmark: str, model: str, kind: str, clean: float, fall: float) -> NoiseCurve:
     """F1 that falls with the share of spoilt searches."""
     points = [
-        NoisePoint(share, part(clean - fall * share), None if not share else estimate(fall * share))
+        NoisePoint(share, part(clean - fall * share), None if not share else estimate(fall * share, 490))
         for share in (0.0, 0.1, 0.2, 0.4)
     ]
     return NoiseCurve(benchmark, model, kind, tuple(points))
@@ -166,8 +170,8 @@ def probe(benchmark: str, model: str, seed: int, *, simulated: bool = False) -> 
         AdaptivePoint(
             percent,
             part(0.55 - 0.003 * percent),
-            Estimate(0.0, 0.0, 0.0, 400, 400) if not percent else estimate(-0.003 * percent, 400),
-            estimate(2.3 * (1 - percent / 100), 400),
+            Estimate(0.0, 0.0, 0.0, 500, 500) if not percent else estimate(-0.003 * percent),
+            estimate(2.3 * (1 - percent / 100)),
         )
         for percent in (0.0, 1.0, 5.0, 10.0, 20.0, 50.0, 100.0)
     )
@@ -335,3 +339,10 @@ ALL: dict[str, Callable[[], Evaluation]] = {
     "many_models": many_models,
     "hostile": hostile,
 }
+
+
+@cache
+def made(name: str) -> tuple[Evaluation, Document]:
+    """A sample and its report, drawn once for all tests."""
+    evaluation = ALL[name]()
+    return evaluation, document(evaluation)

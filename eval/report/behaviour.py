@@ -109,7 +109,7 @@ def _words(behaviour: Mapping[str, Estimate], measure: str) -> str:
 def _panel(title: str, shown: Sequence[Summary], labels: Labels, of: tuple[str, str], scale: Scale) -> Panel:
     benchmark, measure = of
     lines = [
-        Line((labels.searcher(one.cell),), (_mark(one.cell, one.behaviour.get(measure)),))
+        Line(labels.searcher(one.cell), (_mark(one.cell, one.behaviour.get(measure)),))
         for one in ordered(shown)
         if one.cell.benchmark == benchmark
     ]

@@ -84,6 +84,7 @@ class Noise:
 
     benchmark: str
     model: str
+    retriever: str
     kind: str
     point: NoisePoint
 
@@ -205,7 +206,7 @@ def _wrong_rows(evaluation: Evaluation) -> Iterator[WrongRow]:
 
 def _noise(evaluation: Evaluation) -> Iterator[Noise]:
     for one in evaluation.noise:
-        yield from (Noise(one.benchmark, one.model, one.kind, point) for point in one.points)
+        yield from (Noise(one.benchmark, one.model, one.retriever, one.kind, point) for point in one.points)
 
 
 def _confidence(evaluation: Evaluation) -> Iterator[Confidence]:

@@ -126,7 +126,7 @@ def _bar(one: Failures, labels: Labels) -> Bar:
         for failure, series in CLASSES.items()
     )
     mode = "" if one.cell.mode is Mode.LIVE else f", {labels.mode(one.cell)}"
-    return Bar(f"{labels.searcher(one.cell)}{mode}: {one.wrong:,} of {one.scored:,}", parts)
+    return Bar(f"{', '.join(labels.searcher(one.cell))}{mode}: {one.wrong:,} of {one.scored:,}", parts)
 
 
 def _examples(one: Failures, labels: Labels) -> Examples:

@@ -55,10 +55,10 @@ class Labels:
         """A benchmark, called simulated where the world is; the headings say so where everything is."""
         return benchmark if self.simulated is Simulated.ALL else named_as_it_is(benchmark)
 
-    def searcher(self, cell: Cell) -> str:
-        """The model, with the search engine where there are several."""
+    def searcher(self, cell: Cell) -> tuple[str, ...]:
+        """The model, and the search engine where there are several, as lines of a plot."""
         engine = self.engine(cell.benchmark, cell.retriever)
-        return f"{self.model(cell.model)}, {engine}" if engine else self.model(cell.model)
+        return (self.model(cell.model), engine) if engine else (self.model(cell.model),)
 
     def mode(self, cell: Cell) -> str:
         """The mode, with the noise, and the search engine where there are several."""

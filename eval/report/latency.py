@@ -106,7 +106,7 @@ def _parts_plot(found: Sequence[Summary], labels: Labels) -> tuple[Plot, ...]:
         Panel(
             f"{labels.benchmark(benchmark)}: seconds",
             tuple(
-                Line((labels.searcher(one.cell),), _part_marks(one.latency))
+                Line(labels.searcher(one.cell), _part_marks(one.latency))
                 for one in ordered(shown)
                 if one.cell.benchmark == benchmark
             ),

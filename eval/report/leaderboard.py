@@ -115,8 +115,8 @@ def _panel(shown: Sequence[Summary], labels: Labels, benchmark: str) -> Panel:
     found = ordered(one for one in shown if one.cell.benchmark == benchmark)
     searchers = dict.fromkeys(labels.searcher(one.cell) for one in found)
     lines = tuple(
-        Line((name,), tuple(_mark(one) for one in found if labels.searcher(one.cell) == name))
-        for name in searchers
+        Line(names, tuple(_mark(one) for one in found if labels.searcher(one.cell) == names))
+        for names in searchers
     )
     return Panel(f"{labels.benchmark(benchmark)}: F1", lines, POINTS)
 

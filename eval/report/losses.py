@@ -9,6 +9,7 @@ from ...filters.report.figure import Colour, Series
 from ...filters.report.plot import Plot, Words, draw_plot
 from ...filters.report.table import Cell as Shown
 from ...filters.report.table import Column, Group, Row, Table
+from ..cells import Cell
 from ..results import Estimate, Evaluation, LossSplit
 from . import forms
 from .key import Key
@@ -72,8 +73,7 @@ def _row(one: LossSplit, labels: Labels) -> Row:
 
 
 def _name(one: LossSplit, labels: Labels) -> str:
-    engine = labels.engine(one.benchmark, one.retriever)
-    return ", ".join(filter(None, (labels.model(one.model), engine)))
+    return ", ".join(labels.searcher(Cell(one.benchmark, one.model, retriever=one.retriever)))
 
 
 def _estimates(one: LossSplit) -> dict[str, Estimate]:

@@ -83,13 +83,15 @@ def _rising(curve: NoiseCurve) -> list[NoisePoint]:
 
 def _row(one: NoiseCurve, point: NoisePoint, labels: Labels) -> Row:
     first = Shown(labels.model(one.model))
+    asked = point.loss.questions if point.loss is not None else point.f1.questions
+    paired = "" if asked == point.f1.questions else f"{asked:,} paired"
     lost = Shown(text.UNKNOWN, "no noise" if not point.share else "not paired")
     return (
         first,
         Shown(text.percent(point.share)),
         forms.estimate_cell(point.f1, forms.points),
         lost if point.loss is None else forms.estimate_cell(point.loss, forms.points),
-        Shown(text.count(point.f1.questions)),
+        Shown(text.count(point.f1.questions), paired),
     )
 
 

@@ -29,7 +29,7 @@ def terminal_report(made: Document) -> Stack:
 def _parts(made: Document) -> Iterator[RenderableType]:
     for warning in made.warnings:
         yield Text(forms.clean(warning), style="bold yellow")
-    yield Text("\n".join(f"{fact.label}: {forms.clean(fact.text)}" for fact in made.facts))
+    yield Text("\n".join(f"{forms.clean(fact.label)}: {forms.clean(fact.text)}" for fact in made.facts))
     for section in made.sections:
         yield from _section(section)
     for fact in made.missing:

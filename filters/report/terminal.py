@@ -76,7 +76,7 @@ def _grid(table: Table, group: Group) -> RichTable:
     kept = [number for number, column in enumerate(table.columns) if column.narrow]
     for number in kept:
         column = table.columns[number]
-        heading = column.heading.replace(" ", "\n").replace("/", "/\n")
+        heading = forms.clean(column.heading).replace(" ", "\n").replace("/", "/\n")
         made.add_column(Text(heading), justify="right" if column.numeric else "left", overflow="fold")
     for row in group.rows:
         made.add_row(*(_cell(row[number]) for number in kept))
