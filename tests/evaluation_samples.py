@@ -304,7 +304,9 @@ def many_models() -> Evaluation:
         for size in range(8)
         for engine in ((BM25, "dense(e5-large-v2,k=10)/wiki-2021-of-a-long-name") if number == 0 else (BM25,))
     ]
-    summaries = tuple(summary(cell, 0.3 + 0.04 * (place % 9), 100) for place, cell in enumerate(cells))
+    summaries = tuple(
+        summary(cell, 0.3 + 0.04 * (place % 9), 100, hops=False) for place, cell in enumerate(cells)
+    )
     paired = tuple(pair(cells[0], cell, 0.01 * place) for place, cell in enumerate(cells[1:30]))
     return Evaluation(summaries, paired, (), (), (), ())
 

@@ -172,9 +172,11 @@ def test_published_figures_are_called_published_and_shown_where_asked() -> None:
     assert "not comparable one to one" in page("full").text
     assert "arXiv 2604.04651" in page("full").text
     assert "Published" not in page("demo").text
-    never = document(samples.full(), beside=Beside.NEVER)
-    assert "2604.04651" not in html_page(never)
-    always = document(samples.demo(), beside=Beside.ALWAYS)
+    whole, world = samples.full(), samples.demo()
+    bare = dataclasses.replace(whole, paired=(), failures=(), noise=(), losses=(), probes=())
+    assert "2604.04651" in html_page(document(bare))
+    assert "2604.04651" not in html_page(document(bare, beside=Beside.NEVER))
+    always = document(dataclasses.replace(world, paired=(), probes=()), beside=Beside.ALWAYS)
     text = Page(html_page(always)).text
     assert "2WikiMultiHopQA: String-F1" in text
     assert "Beside the published figures, simulated" not in text
