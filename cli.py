@@ -27,6 +27,7 @@ from .commands.render_config import RenderConfig
 from .commands.replay_config import ReplayConfig
 from .commands.sql_config import SqlConfig
 from .commands.train_cli import app as train
+from .eval.eval_config import EvalConfig
 from .eval.report_config import ReportConfig
 from .filters.ablate_config import AblateConfig
 from .filters.decontaminate_config import Rules
@@ -199,6 +200,18 @@ def collect(*, config: CollectConfig) -> None:
     from .commands.rollouts import collect_dataset
 
     collect_dataset(config, console)
+
+
+@app.command(name="eval")
+def eval_(*, config: EvalConfig) -> None:
+    """Evaluate models on benchmarks with the rollout loop of `trajset collect`: one dataset for each cell.
+
+    A cell is a model, a benchmark, a mode and a way of searching; a matrix of them stands in a TOML file
+    (`--config`). The same command goes on where a run stopped: finished cells are not made again.
+    """
+    from .commands.evaluate import evaluate_models
+
+    evaluate_models(config, console)
 
 
 @app.command(name="import")

@@ -1,6 +1,6 @@
 """The failure rule of `trajset.eval.failures` against true causes, on wrong rows of the demo world.
 
-    python benchmarks/failure_rules.py [--questions 600] [--entities 3000]
+    python benchmarks/failure_rules.py [--questions 600] [--entities 3000] [--seed 0]
 
 The simulated teacher answers the same questions under several settings: what it knows, how diligent it is,
 what its search engine (BM25 over the world's passages) is spoilt by. Where each fact came from is known:
@@ -9,7 +9,9 @@ what its search engine (BM25 over the world's passages) is spoilt by. Where each
     hallucination   it went on a fact that came from memory or was guessed, at any turn
 
 The rule sees the rows alone. Rows that the rule's threshold calls wrong although the world calls the answer
-right (a short answer in a long sentence) have no true cause; they are counted apart. All of it is simulated.
+right (a short answer in a long sentence) have no true cause; they are counted apart. The simulated teacher
+says when it guesses; what the rule makes of rows from which these words are taken out is told too. All of it
+is simulated.
 """
 
 from __future__ import annotations
@@ -87,6 +89,7 @@ class Witness:
 class Case:
     """A wrong row with its true cause; None where the world calls its answer right."""
 
+    setting: str
     row: Row
     truth: Failure | None
 
@@ -105,29 +108,47 @@ def true_cause(world: World, row: Row, sources: set[Source]) -> Failure | None:
     return Failure.HALLUCINATION if made_up else Failure.REASONING
 
 
-def cases(
-    world: World, retriever: Retriever, knobs: TeacherKnobs, questions: int, wrong: WrongRows
-) -> Iterator[Case]:
+def cases(world: World, engine: Retriever, name: str) -> Iterator[Case]:
     """The wrong rows of one setting."""
+    knobs, noise = SETTINGS[name]
     witness = Witness(SimulatedTeacher(world, knobs), world)
     model: ChatModel = witness
+    retriever = NoisyRetriever(engine, noise) if noise else engine
     agent = Agent(model, retriever, load_prompt("always_search", "tools"))
 
     async def rows() -> list[Row]:
         found: list[Row] = []
-        for seed, question in enumerate(world.questions[:questions]):
+        for seed, question in enumerate(world.questions):
             trajectory = await rollout(question, agent, seed)
             found.append(build_row(trajectory, Origin("run"), Sample(0, seed), NOON))
         return found
 
     for row in asyncio.run(rows()):
-        if is_wrong(row, wrong):
-            yield Case(row, true_cause(world, row, witness.sources[row.question.question_id]))
+        if is_wrong(row, WrongRows()):
+            yield Case(name, row, true_cause(world, row, witness.sources[row.question.question_id]))
 
 
 def without_titles(row: Row) -> Row:
     """The row as a benchmark without supporting titles gives it."""
     return replace(row, question=replace(row.question, supporting_titles=None))
+
+
+HEDGES = ("The results do not settle it; most likely ", "Perhaps ")
+
+
+def without_hedges(row: Row) -> Row:
+    """The row of a teacher that does not say when it guesses."""
+
+    def plain(text: str) -> str:
+        for hedge in HEDGES:
+            text = text.replace(hedge, "")
+        return text
+
+    messages = tuple(
+        replace(message, content=plain(message.content)) if message.is_model else message
+        for message in row.conversation.messages
+    )
+    return replace(row, conversation=replace(row.conversation, messages=messages))
 
 
 def table(counts: Counter[tuple[Failure, Failure]]) -> str:
@@ -151,38 +172,44 @@ def confusion(of: Sequence[Case], titles: bool) -> Counter[tuple[Failure, Failur
     )
 
 
+def setting_cases(config: WorldConfig, folder: Path, names: Sequence[str]) -> list[Case]:
+    """The wrong rows of some settings in one world, with its search index below `folder`."""
+    world = generate(config)
+    write_world(world, folder / "world")
+    build_index(str(folder / "world" / CORPUS), folder / "index", IndexConfig(), lambda _: None)
+    engine = TantivyRetriever.open(folder / "index")
+    return [case for name in names for case in cases(world, engine, name)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--questions", type=int, default=600)
     parser.add_argument("--entities", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--errors", type=int, default=0, help="print that many misjudged rows a setting")
     args = parser.parse_args()
-    world = generate(WorldConfig(entities=args.entities, questions=args.questions))
     print(describe("scipy", "tantivy"))
-    print(f"simulated: {args.entities:,} entities, {args.questions:,} questions, {len(SETTINGS)} settings")
-    everything: list[Case] = []
+    config = WorldConfig(entities=args.entities, questions=args.questions, seed=args.seed)
+    print(f"simulated: {config.entities:,} entities, {config.questions:,} questions, seed {config.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        write_world(world, Path(folder) / "world")
-        build_index(
-            str(Path(folder) / "world" / CORPUS), Path(folder) / "index", IndexConfig(), lambda _: None
-        )
-        engine = TantivyRetriever.open(Path(folder) / "index")
-        for name, (knobs, noise) in SETTINGS.items():
-            retriever = NoisyRetriever(engine, noise) if noise else engine
-            found = list(cases(world, retriever, knobs, args.questions, WrongRows()))
-            everything += found
-            shares = [accuracy(confusion(found, titles)) for titles in (True, False)]
-            known = sum(case.truth is not None for case in found)
-            print(f"{name:<42}{known:>5} wrong{shares[0]:>8.1%}{shares[1]:>8.1%} without titles")
-            show_errors(found, args.errors)
+        everything = setting_cases(config, Path(folder), tuple(SETTINGS))
+    for name in SETTINGS:
+        found = [case for case in everything if case.setting == name]
+        shares = [accuracy(confusion(found, titles)) for titles in (True, False)]
+        known = sum(case.truth is not None for case in found)
+        print(f"{name:<42}{known:>5} wrong{shares[0]:>8.1%}{shares[1]:>8.1%} without titles")
+        show_errors(found, args.errors)
     for titles in (True, False):
         counts = confusion(everything, titles)
         print(f"\n{'with' if titles else 'without'} supporting titles: accuracy {accuracy(counts):.1%}")
         print(table(counts))
+    silent = [replace(case, row=without_hedges(case.row)) for case in everything]
+    shares = [accuracy(confusion(silent, titles)) for titles in (True, False)]
+    print(f"\nwhere no guess is told: accuracy {shares[0]:.1%}, without titles {shares[1]:.1%}")
     right = sum(case.truth is None for case in everything)
-    print(f"\n{right} rows more count as wrong although the world calls the answer right")
+    print(f"{right} rows more count as wrong although the world calls the answer right")
 
 
 def show_errors(found: Sequence[Case], most: int) -> None:

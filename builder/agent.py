@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .chat.model import ChatModel, Sampling
@@ -34,7 +35,8 @@ class Agent:
     """Who answers: a model with a prompt, a search engine, `k` passages a search, and limits.
 
     Searches run in `threads`; the event loop's own are few, too few for a search engine that is far away.
-    With a `summariser` the model reads what that makes of the passages.
+    With a `summariser` the model reads what that makes of the passages. `evidence` is what is handed over
+    together with a question, by the question's id (`prompts.passages_text`).
     """
 
     model: ChatModel
@@ -45,6 +47,7 @@ class Agent:
     k: int = 5
     threads: Threads | None = None
     summariser: Summariser | None = None
+    evidence: Mapping[str, str] | None = None
 
     @property
     def search_name(self) -> str:

@@ -8,7 +8,7 @@ depend on which rollout was faster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from .journal import FILE_NAME, Journal, Progress, Settings
 from .rollout import rollout
 from .rows import Origin, build_row
 from .schema import Row
+from .sealed import seal
 from .threads import Threads
 from .watching import WatchedLedger, watched
 from .worker_journals import adopt
@@ -118,7 +119,7 @@ async def make_rollouts(
     # As many threads as rollouts: a search engine that is far away answers them all at once.
     threads = Threads(job.concurrency, "search")
     origin = origin_of(job)
-    here = _Here(replace(job.agent, threads=threads), origin)
+    here = _Here(replace(job.agent, threads=threads), origin, job.canaries)
     run = Run(job, ledger, report or (lambda _: None), origin, crew or here)
     try:
         await run.finish()
@@ -130,14 +131,20 @@ async def make_rollouts(
 class _Here:
     """Makes rollouts in this process."""
 
-    def __init__(self, agent: Agent, origin: Origin) -> None:
-        self._agent, self._origin = agent, origin
+    def __init__(self, agent: Agent, origin: Origin, canaries: Mapping[str, str]) -> None:
+        self._agent, self._origin, self._canaries = agent, origin, canaries
 
     async def make(self, task: Task) -> Made:
-        return await make_rollout(task, self._agent, self._origin)
+        canary = self._canaries.get(task.question.question_id)
+        return await make_rollout(task, self._agent, self._origin, canary)
 
 
-async def make_rollout(task: Task, agent: Agent, origin: Origin) -> Made:
-    """One rollout, made in this process; its row is not scored yet."""
+async def make_rollout(task: Task, agent: Agent, origin: Origin, canary: str | None = None) -> Made:
+    """One rollout, made in this process; its row is not scored yet. With a canary it is sealed."""
     trajectory = await rollout(task.question, agent, task.seed)
-    return Made(trajectory.outcome, lambda: build_row(trajectory, origin, task.sample, datetime.now(UTC)))
+
+    def row() -> Row:
+        made = build_row(trajectory, origin, task.sample, datetime.now(UTC))
+        return made if canary is None else seal(made, canary)
+
+    return Made(trajectory.outcome, row)

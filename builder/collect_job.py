@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,8 @@ class CollectJob:
     """What to collect: `samples` trajectories of every question, at most `concurrency` under way at once.
 
     `outage_s` is how long a run that has worked waits for a server that is away; `audience` hears of it.
-    `fitted_to` names the model family into whose form messages are put, where they are.
+    `fitted_to` names the model family into whose form messages are put, where they are. Rows about a question
+    that has a canary, by the question's id, are sealed with it.
     """
 
     questions: tuple[Question, ...]
@@ -34,6 +35,7 @@ class CollectJob:
     outage_s: float = 0.0
     audience: Audience = field(default_factory=Audience)
     fitted_to: str | None = None
+    canaries: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def total(self) -> int:
@@ -62,7 +64,8 @@ def settings_of(job: CollectJob) -> Settings:
         "retriever": agent.retriever.name,
         "corpus": agent.retriever.corpus,
     }
-    return {**settings, **_set_settings(job)}
+    handed_over = {} if agent.evidence is None else {"evidence": content_hash(dict(agent.evidence))}
+    return {**settings, **_set_settings(job), **handed_over}
 
 
 def _set_settings(job: CollectJob) -> Settings:

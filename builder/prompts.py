@@ -13,6 +13,7 @@ chat-template control tokens further down.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,7 +21,16 @@ from typing import Any, Literal, cast
 
 from .errors import ConfigError, unknown
 from .identity import content_hash
-from .schema import OBSERVATION_NAME, REMINDER_NAME, Grammar, JsonObject, Message, SearchCall
+from .schema import (
+    EVIDENCE_NAME,
+    OBSERVATION_NAME,
+    REMINDER_NAME,
+    Grammar,
+    JsonObject,
+    Message,
+    Passage,
+    SearchCall,
+)
 
 Policy = Literal["always_search", "adaptive", "closed_book", "gold_evidence"]
 POLICIES: tuple[Policy, ...] = ("always_search", "adaptive")
@@ -72,6 +82,11 @@ class Prompt:
             return f"{self.policy}/{self.grammar}@{content_hash([self.text, self.tools], 8)}"
         hashed = content_hash([self.text, self.tools, self.last_turn], 8)
         return f"{self.policy}/{self.grammar}/forced@{hashed}"
+
+    @property
+    def searches(self) -> bool:
+        """Whether the model may search."""
+        return self.policy in POLICIES
 
     @property
     def published(self) -> str:
@@ -235,11 +250,36 @@ def observation_text(call: SearchCall) -> str:
         return f"Search failed: {neutralise(call.error)}"
     if call.summary is not None:
         return neutralise(call.summary.text)
-    passages = [
-        f"[{rank}] {neutralise(hit.passage.title)}\n{neutralise(hit.passage.text)}"
-        for rank, hit in enumerate(call.hits, start=1)
-    ]
-    return "\n\n".join(passages) or NO_RESULTS
+    return passages_text(hit.passage for hit in call.hits) or NO_RESULTS
+
+
+def passages_text(passages: Iterable[Passage]) -> str:
+    """Passages as a model reads them, numbered from 1, neutralised."""
+    return "\n\n".join(
+        f"[{rank}] {neutralise(passage.title)}\n{neutralise(passage.text)}"
+        for rank, passage in enumerate(passages, start=1)
+    )
+
+
+_ASKED = "\n\nQuestion: "
+
+
+def render_question(question: str, evidence: str | None = None) -> Message:
+    """The message that asks the question, after the passages that are handed over with it, if any are."""
+    if evidence is None:
+        return Message("user", question)
+    return Message("user", f"{evidence}{_ASKED}{question}", name=EVIDENCE_NAME)
+
+
+def parse_question(message: Message) -> tuple[str, str | None]:
+    """The question in the message that asks it, and the passages handed over; inverse of `render_question`.
+
+    A question that holds the words between the two itself is cut there.
+    """
+    if message.name != EVIDENCE_NAME:
+        return message.content, None
+    evidence, _, question = message.content.rpartition(_ASKED)
+    return question, evidence
 
 
 _OPENING = r"[<\uff1c\ufe64]"

@@ -1,22 +1,29 @@
-"""Which questions a text names: a public set (`hotpotqa:train`), a file, or `hf:REPO[@REVISION][:SPLIT]`."""
+"""Which questions a text names: a public set (`hotpotqa:train`), a file, or `hf:REPO[@REVISION][:SPLIT]`.
+
+`NAME=PLACE` reads a file or a Hub reference in the layout of a public set, or as a set of that name.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from .canary import Cipher
 from .errors import DataError, Problem, unknown
 from .source_config import QuestionFields
+from .source_files import Record
 from .source_hub import HUB_PREFIX
 from .sources import SOURCE_FORM, Source, open_source
 
 NAMED_FORM = "NAME[@REVISION][:SPLIT]"
 _NAMED = re.compile(r"(?P<name>[\w-]+)(?:@(?P<revision>[^:\s]+))?(?::(?P<split>\w+))?")
+_PLACED = re.compile(r"(?P<name>[\w.-]+)=(?P<place>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class PublicSet:
     """A public question set on the Hub.
 
     `licence` is the Hub's identifier, or `unknown`. `fields` say where a record keeps what; `hops_field` may
-    be missing in a record. `fixed_hops` holds for every question.
+    be missing in a record. `fixed_hops` holds for every question. A set with a `cipher` has a canary.
     """
 
     name: str
@@ -35,6 +42,7 @@ class PublicSet:
     dataset: str
     fields: QuestionFields
     fixed_hops: int | None = None
+    cipher: Cipher | None = None
 
     def reference(self, revision: str | None, split: str) -> str:
         """The form for `open_source`."""
@@ -45,7 +53,10 @@ class PublicSet:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What to read and how. A question that stands several times under one id `merges` its gold answers."""
+    """What to read and how. A question that stands several times under one id `merges` its gold answers.
+
+    `passages`: keep those that the records bring.
+    """
 
     place: str
     dataset: str | None
@@ -54,6 +65,8 @@ class Reading:
     fixed_hops: int | None = None
     hops_optional: bool = False
     merges: bool = False
+    cipher: Cipher | None = None
+    passages: bool = False
 
     def open(self) -> Source:
         """The source.
@@ -61,6 +74,18 @@ class Reading:
         Raises: what `open_source` raises.
         """
         return open_source(self.place)
+
+    def clear(self, record: Record) -> Record:
+        """A record of the source, decrypted in memory where it is encrypted.
+
+        Raises:
+            DataError: it does not follow the cipher.
+        """
+        return record if self.cipher is None else self.cipher.opened(record)
+
+    def records(self, opened: Source) -> Iterator[Record]:
+        """All records in clear. Raises what reading and `clear` raise."""
+        return map(self.clear, opened.records())
 
 
 @cache
@@ -87,7 +112,14 @@ def _public_set(name: str, values: dict[str, Any]) -> PublicSet:
             type_field=values.get("type"),
         ),
         fixed_hops=values.get("fixed_hops"),
+        cipher=_cipher(values),
     )
+
+
+def _cipher(values: dict[str, Any]) -> Cipher | None:
+    if not {"canary", "canary_field"} & values.keys():
+        return None
+    return Cipher(tuple(values.get("encrypted", ())), values.get("canary"), values.get("canary_field"))
 
 
 def reading_of(text: str, fields: QuestionFields) -> Reading:
@@ -96,14 +128,26 @@ def reading_of(text: str, fields: QuestionFields) -> Reading:
     Raises:
         DataError: neither a file, nor a Hub reference, nor a public set; or a set without that split.
     """
+    if text.startswith(HUB_PREFIX) or Path(text).exists():
+        return Reading(text, None, fields, fields.questions_licence)
+    if placed := _PLACED.fullmatch(text):
+        return _placed(placed["name"], placed["place"], fields)
     match = _NAMED.fullmatch(text)
-    if text.startswith(HUB_PREFIX) or Path(text).exists() or match is None:
+    if match is None:
         return Reading(text, None, fields, fields.questions_licence)
     known = public_sets().get(match["name"])
     if known is None:
         fix = f"{unknown('name', match['name'], public_sets())} Or give {SOURCE_FORM}."
         raise DataError(str(Problem("questions", "must exist", text, fix)))
     return _reading(known, match["revision"], _split(known, match["split"]), fields)
+
+
+def _placed(name: str, place: str, fields: QuestionFields) -> Reading:
+    """A place of one's own, in the layout of the public set of that name where there is one."""
+    known = public_sets().get(name)
+    if known is None:
+        return Reading(place, name, fields, fields.questions_licence)
+    return replace(_reading(known, None, known.splits[0], fields), place=place)
 
 
 def _split(known: PublicSet, wanted: str | None) -> str:
@@ -125,6 +169,7 @@ def _reading(known: PublicSet, revision: str | None, split: str, fields: Questio
         fixed_hops=None if fields.hops_field else known.fixed_hops,
         hops_optional=fields.hops_field is None,
         merges=True,
+        cipher=known.cipher,
     )
 
 

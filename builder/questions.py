@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from .errors import DataError, Problem
 from .identity import text_hash
 from .question_fields import find, hop_count, title_texts
+from .question_passages import supporting_passages
 from .question_sources import Reading, reading_of
-from .schema import JsonObject, Question
+from .schema import JsonObject, Passage, Question
 from .source_config import QuestionFields
 from .source_files import Record
 from .sources import missing_column
@@ -88,10 +89,16 @@ LAYOUTS = (
 
 @dataclass(frozen=True, slots=True)
 class TypedQuestion:
-    """A question with the kind that its source gives it (`bridge`, `comparison`, …), if any."""
+    """A question with the kind that its source gives it (`bridge`, `comparison`, …), if any.
+
+    `passages` are those that it rests on, where the record brings them. A question with a `canary` is to be
+    on disk encrypted only (`sealed`).
+    """
 
     question: Question
     type: str | None
+    passages: tuple[Passage, ...] = ()
+    canary: str | None = None
 
 
 def load_questions(
@@ -105,17 +112,33 @@ def load_questions(
 
     Raises:
         DataError: the source cannot be read, has no question or answer column, a value of the wrong type, or
-            two different questions under one id; file and line or row are named.
+            two different questions under one id; file and line or row are named. Or the questions have a
+            canary, so that nobody writes them down by mistake.
         HubError: the Hub cannot be reached or refuses.
     """
-    return [typed.question for typed in load_typed_questions(source, limit, seed, fields)]
+    typed = load_typed_questions(source, limit, seed, fields)
+    if any(one.canary for one in typed):
+        rule = "must not be those of a benchmark with a canary, which is for evaluation alone"
+        fix = "Evaluate on it with `trajset eval`, which keeps it encrypted on disk."
+        raise DataError(str(Problem("questions", rule, source, fix)))
+    return [one.question for one in typed]
 
 
 def load_typed_questions(
-    source: str, limit: int | None = None, seed: int = 0, fields: QuestionFields = _NO_FIELDS
+    source: str,
+    limit: int | None = None,
+    seed: int = 0,
+    fields: QuestionFields = _NO_FIELDS,
+    *,
+    passages: bool = False,
 ) -> list[TypedQuestion]:
-    """`load_questions` with the type beside each question; raises the same."""
-    reading = reading_of(source, fields)
+    """`load_questions` with what else the source says of each question, those with a canary too.
+
+    The passages that a record brings are kept where they are asked for.
+
+    Raises: the same otherwise.
+    """
+    reading = dataclasses.replace(reading_of(source, fields), passages=passages)
     opened = reading.open()
     reading = dataclasses.replace(reading, dataset=reading.dataset or opened.name)
     questions = _distinct_questions(opened.records(), reading)
@@ -130,7 +153,7 @@ def load_typed_questions(
 def _distinct_questions(records: Iterable[Record], reading: Reading) -> list[TypedQuestion]:
     seen: dict[str, tuple[TypedQuestion, str]] = {}
     for record in records:
-        typed = _typed_question(record, reading)
+        typed = _readable_question(record, reading)
         known, place = seen.setdefault(typed.question.question_id, (typed, record.place))
         if known.question == typed.question:
             continue
@@ -144,7 +167,21 @@ def _distinct_questions(records: Iterable[Record], reading: Reading) -> list[Typ
 
 def _merged(known: TypedQuestion, again: Question) -> TypedQuestion:
     answers = _distinct((*known.question.gold_answers, *again.gold_answers))
-    return TypedQuestion(dataclasses.replace(known.question, gold_answers=answers), known.type)
+    question = dataclasses.replace(known.question, gold_answers=answers)
+    return dataclasses.replace(known, question=question)
+
+
+def _readable_question(record: Record, reading: Reading) -> TypedQuestion:
+    """A question; of a set with a canary no message quotes a record in clear."""
+    if reading.cipher is None:
+        return _typed_question(record, reading)
+    canary, clear = reading.cipher.canary_of(record), reading.clear(record)
+    try:
+        return dataclasses.replace(_typed_question(clear, reading), canary=canary)
+    except DataError:
+        rule = "must hold a question and an answer, once decrypted"
+        fix = "Take the file as the authors publish it."
+        raise _bad(record, rule, "(not shown)", fix) from None
 
 
 def _typed_question(record: Record, reading: Reading) -> TypedQuestion:
@@ -160,7 +197,8 @@ def _typed_question(record: Record, reading: Reading) -> TypedQuestion:
         hops=support.hops,
         supporting_titles=support.titles,
     )
-    return TypedQuestion(question, _type(record, fields.type_field))
+    passages = supporting_passages(values, support.titles or ()) if reading.passages else ()
+    return TypedQuestion(question, _type(record, fields.type_field), passages)
 
 
 def _support(record: Record, layout: Layout, reading: Reading) -> Support:
@@ -236,6 +274,8 @@ def _answer_texts(record: Record, path: str) -> tuple[str, ...]:
 def _type(record: Record, path: str | None) -> str | None:
     column = path or _present(record.values, _TYPES)
     value = None if column is None else find(record, column, "type-field")
+    if isinstance(value, list):
+        return " | ".join(map(str, cast("list[Any]", value))) or None
     return None if value is None else str(value)
 
 

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from .agent import Agent, Limits
 from .chat.model import ChatRequest, ChatUnavailableError, Completion, ContextLengthError
 from .errors import RetrieverError
-from .prompts import Prompt, neutralise, parse_turn, read_text
+from .prompts import (
+    POLICIES,
+    WITHOUT_SEARCH,
+    Prompt,
+    neutralise,
+    parse_question,
+    parse_turn,
+    read_text,
+)
 from .retrieval.retriever import FailedSearch
 from .rollout import refusal
 from .schema import REMINDER_NAME, Hit, JsonObject, Message, Passage, Row, StopReason, Summary
@@ -23,6 +31,7 @@ from .summarise import Found
 
 _OPENING, _CLOSING = "<information>\n", "\n</information>"
 _FORCED = "/forced@"
+_POLICIES = (*POLICIES, *WITHOUT_SEARCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +132,21 @@ def recorded_agent(row: Row) -> Agent:
         limits=Limits(turns=_turn_limit(row), search_pauses_s=()),
         k=max([1, *(len(record["passage_ids"]) for record in row.search_use.searches)]),
         summariser=None if summariser.empty else summariser,
+        evidence=_evidence(row),
     )
+
+
+def _evidence(row: Row) -> dict[str, str] | None:
+    """What was handed over with the question."""
+    asked = next(message for message in row.conversation.messages if message.role == "user")
+    evidence = parse_question(asked)[1]
+    return None if evidence is None else {row.question.question_id: evidence}
 
 
 def _prompt(row: Row) -> Prompt:
     """The prompt, read from the conversation; a last turn that was never reached has the shipped text."""
     conversation, prompt_id = row.conversation, row.provenance.prompt_id or ""
-    policy = "adaptive" if row.provenance.policy == "adaptive" else "always_search"
+    policy = row.provenance.policy if row.provenance.policy in _POLICIES else "always_search"
     told = [message.content for message in conversation.messages if message.name == REMINDER_NAME]
     last_turn = read_text("last_turn") if _FORCED in prompt_id else None
     system = conversation.messages[0].content

@@ -19,6 +19,7 @@ from .recorded import recorded_agent
 from .rollout import rollout
 from .schema import JsonObject, Message, Row, StopReason, Trajectory
 from .scoring import score
+from .sealed import unseal
 from .storable import storable
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -88,7 +89,8 @@ def replay_rows(rows: Iterable[Row]) -> Iterator[Replayed]:
 
 
 async def replay_row(row: Row) -> Replayed:
-    """Run the rollout of a row again from its record and compare."""
+    """Run the rollout of a row again from its record and compare; a sealed one is opened in memory."""
+    row = unseal(row)
     agent = recorded_agent(row)
     trajectory = storable(await rollout(row.question, agent, row.provenance.seed or 0))
     taken = row.outcome.stop_reason in _ENDED_OUTSIDE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 from .records import hints
 from .schema import ARROW_SCHEMA, Row, Scores, SearchUse
 from .scoring import score_answer, search_use
+from .sealed import canary_of, seal, unseal
 
 DERIVED = tuple(name for kind in (Scores, SearchUse) for name in hints(kind) if name != "searches")
 """The columns that are derived; the record of the searches is what they are derived from."""
@@ -55,10 +56,14 @@ def rescore(rows: Iterable[Row], progress: Callable[[int], None]) -> Rescored:
 
 
 def _derived(row: Row) -> dict[str, Any]:
-    """The derived columns by name, from what they are derived from."""
-    scores = score_answer(row.outcome, row.question.gold_answers)
-    use = search_use(row.conversation, row.search_use.searches, row.question)
-    return {name: getattr(scores if name in hints(Scores) else use, name) for name in DERIVED}
+    """The derived columns by name, from what they are derived from; those of a sealed row are sealed."""
+    clear, canary = unseal(row), canary_of(row)
+    scores = score_answer(clear.outcome, clear.question.gold_answers)
+    use = search_use(clear.conversation, clear.search_use.searches, clear.question)
+    derived = replace(clear, scores=scores, search_use=use)
+    if canary is not None:
+        derived = seal(derived, canary)
+    return {name: _value(derived, name) for name in DERIVED}
 
 
 def _value(row: Row, name: str) -> Any:

@@ -96,3 +96,15 @@ class RetrievalConfig:
 
 PLAIN = RetrievalConfig()
 """The search engine as it is."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class EvalRetrieval(RetrievalConfig):
+    """How an evaluation searches: the noise is a curve. (It stands here because the types of what it inherits
+    are looked up in its module.)"""
+
+    noise: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()
+    """Shares of spoilt searches for the mode `noisy`, as `KIND=SHARE`; each is a measurement of its own,
+    several kinds at once stand with commas between (`drop=0.1,swap=0.1`). Kinds: `drop`, `empty`, `swap`,
+    `distract`, `contradict`. Given any, `noisy` is among the modes; without any it is `drop=0.1`."""

@@ -34,6 +34,7 @@ from .prompts import (
     observation_text,
     parse_turn,
     render_observation,
+    render_question,
     render_reminder,
     stop_strings,
 )
@@ -61,7 +62,8 @@ async def rollout(question: Question, agent: Agent, seed: int) -> Trajectory:
     Raises:
         ChatServerError: the server will never answer (wrong key, no such model); the caller should stop.
     """
-    opening = [Message("system", agent.prompt.text), Message("user", question.question)]
+    evidence = (agent.evidence or {}).get(question.question_id)
+    opening = [Message("system", agent.prompt.text), render_question(question.question, evidence)]
     clock = Clock(asyncio.timeout(agent.limits.time_s))
     under_way = _Rollout(agent, question.question, seed, opening, clock)
     started = clock.now()
@@ -140,7 +142,7 @@ class _Rollout:
             sampling if room == sampling.max_tokens else dataclasses.replace(sampling, max_tokens=room),
             derived_seed(self.seed, turn),
             stop_strings(grammar),
-            may_call=reminder is None,
+            may_call=reminder is None and self.agent.prompt.searches,
         )
         self.waiting_since = self.clock.now()
         completion = await lasting(lambda: self.agent.model.complete(request), self.clock)

@@ -34,6 +34,10 @@ REMINDER_NAME = "reminder"
 """`Message.name` of the `user` message by which the agent itself asks for the answer on the last turn."""
 
 
+EVIDENCE_NAME = "evidence"
+"""`Message.name` of the `user` message that hands passages over together with the question."""
+
+
 class StopReason(StrEnum):
     """Why a trajectory ended. Closed: a reader may match on all members."""
 
@@ -147,7 +151,7 @@ class Message:
 
     `tool_calls` holds `{"id", "type": "function", "function": {"name", "arguments": {...}}}` with the
     arguments as an object, never as a JSON string. `name == OBSERVATION_NAME` marks retrieved text,
-    `name == REMINDER_NAME` words of the agent's own.
+    `name == REMINDER_NAME` words of the agent's own, `name == EVIDENCE_NAME` a question with passages.
     """
 
     role: Role

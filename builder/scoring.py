@@ -14,8 +14,9 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from .prompts import parse_turn
+from .prompts import neutralise, parse_question, parse_turn
 from .schema import (
+    EVIDENCE_NAME,
     Conversation,
     FirstAction,
     JsonObject,
@@ -128,8 +129,14 @@ def model_texts(messages: Iterable[Message]) -> list[str]:
 
 
 def observations(messages: Iterable[Message]) -> list[str]:
-    """The retrieved texts, in order."""
-    return [message.content for message in messages if message.is_observation]
+    """The retrieved texts and those handed over with the question, in order."""
+    return [text for message in messages if (text := _evidence_in(message)) is not None]
+
+
+def _evidence_in(message: Message) -> str | None:
+    if message.name == EVIDENCE_NAME:
+        return parse_question(message)[1]
+    return message.content if message.is_observation else None
 
 
 def answer_in_evidence(texts: Iterable[str], golds: Sequence[str]) -> bool | None:
@@ -158,6 +165,16 @@ def evidence_recall(searches: Iterable[JsonObject], titles: Sequence[str] | None
     return sum(title in found for title in set(titles)) / len(set(titles))
 
 
+def handed_over(messages: Iterable[Message], titles: Sequence[str] | None) -> tuple[str, ...]:
+    """The supporting titles whose passages were handed over with the question."""
+    texts = [parse_question(message)[1] for message in messages if message.name == EVIDENCE_NAME]
+    headings = {line for text in texts for line in _HEADING.findall(text or "")}
+    return tuple(title for title in titles or () if neutralise(title) in headings)
+
+
+_HEADING = re.compile(r"^\[\d+\] (.*)$", re.MULTILINE)
+
+
 def _first_action(conversation: Conversation, searches: Sequence[JsonObject]) -> FirstAction | None:
     """A call is a search when the record of searches has its query: calls of other tools are neither."""
     searched = {search["query"] for search in searches}
@@ -175,6 +192,7 @@ def search_use(conversation: Conversation, searches: Sequence[JsonObject], quest
     messages = conversation.messages
     cues = memory_cues(model_texts(messages))
     evidence = observations(messages)
+    given = handed_over(messages, question.supporting_titles)
     return SearchUse(
         n_turns=sum(message.is_model for message in messages),
         n_searches=len(searches),
@@ -183,7 +201,7 @@ def search_use(conversation: Conversation, searches: Sequence[JsonObject], quest
         queries=tuple(search["query"] for search in searches),
         searches=tuple(searches),
         answer_in_evidence=answer_in_evidence(evidence, question.gold_answers),
-        evidence_recall=evidence_recall(searches, question.supporting_titles),
+        evidence_recall=evidence_recall([*searches, {"titles": given}], question.supporting_titles),
         n_memory_cues=len(cues),
         memory_cues=cues,
     )

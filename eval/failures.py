@@ -32,6 +32,7 @@ import polars as pl
 
 from ..builder.schema import Row
 from ..builder.scoring import answer_in_evidence, observations
+from ..builder.sealed import canary_of, unseal
 from .bootstrap import DEFAULT, Draws
 from .cells import Mode, cell_of
 from .claims import Texts
@@ -118,18 +119,27 @@ def _brought_anything(row: Row) -> bool:
     )
 
 
+WITHHELD = "withheld: the benchmark has a canary"
+"""What an example says in place of texts that may not lie on disk in clear."""
+
+
 def explained(
     rows: Iterable[Row], titles: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, FailureExample]:
-    """The cause of each wrong row, by row id. `titles` are supporting titles by question id."""
-    found: dict[str, FailureExample] = {}
-    for row in rows:
-        asked = row.question
-        cause = cause_of(row, (titles or {}).get(asked.question_id))
-        found[row.id] = FailureExample(
-            row.id, asked.question, asked.gold_answers, row.outcome.answer, cause.failure, cause.why
-        )
-    return found
+    """The cause of each wrong row, by row id. `titles` are supporting titles by question id.
+
+    A sealed row is opened in memory alone; of its example nothing but the class is told.
+    """
+    return {row.id: _explained(row, (titles or {}).get(row.question.question_id)) for row in rows}
+
+
+def _explained(row: Row, titles: Sequence[str] | None) -> FailureExample:
+    cause, asked = cause_of(unseal(row), titles), row.question
+    if canary_of(row) is not None:
+        return FailureExample(row.id, WITHHELD, (), WITHHELD, cause.failure, WITHHELD)
+    return FailureExample(
+        row.id, asked.question, asked.gold_answers, row.outcome.answer, cause.failure, cause.why
+    )
 
 
 def with_failures(

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..builder.errors import DataError, Problem
 from ..builder.identity import content_hash
 from ..builder.question_fields import find
-from ..builder.question_sources import reading_of
+from ..builder.question_sources import public_sets, reading_of
 from ..builder.source_config import QuestionFields
 from ..builder.source_files import Record
 from ..builder.source_hub import HUB_PREFIX, HubSource
@@ -62,6 +62,8 @@ def read_sets(references: Sequence[str]) -> tuple[EvaluationSet, ...]:
 def _read(reference: str) -> EvaluationSet:
     match = None if Path(reference).exists() else _NAMED.fullmatch(reference)
     given, place = (match["name"], match["source"]) if match else (None, reference)
+    if given in public_sets() and public_sets()[given].cipher:
+        place = reference  # a copy of an encrypted set, to be read as such
     name, source, questions = _text_file(Path(place)) if place.endswith(_TEXT) else _records(place)
     distinct = tuple(dict.fromkeys(question for question in questions if question.strip()))
     if not distinct:
@@ -95,7 +97,11 @@ def _records(place: str) -> tuple[str, str, Iterator[str]]:
         if isinstance(opened, HubSource)
         else Path(place).name
     )
-    return reading.dataset or opened.name, published, (_question(one, path) for one in opened.records())
+    return (
+        reading.dataset or opened.name,
+        published,
+        (_question(one, path) for one in reading.records(opened)),
+    )
 
 
 def _question(record: Record, path: str | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..builder.locks import writing
 from ..builder.manifest import RAW, MadeBy
 from ..builder.records import Convert, reader
 from ..builder.schema import JsonObject, Judgement, Message, StopReason
+from ..builder.sealed import canary_in, change_message, opener, seal_text
 from ..builder.table import records_from_table
 from ..builder.upstream import OWN_FOLDER
 from .judge_budget import Account, Prices
@@ -125,7 +126,7 @@ async def _ask(dataset: LocalDataset, job: JudgeJob, done: frozenset[str], repor
 
     account = Account(job.prices, job.budget)
     try:
-        with ReplyCache.open(job.cache or dataset.path) as cache:
+        with ReplyCache.open(job.cache or dataset.path, _canary(dataset)) as cache:
             run = JudgeRun(job.judge, cache, account, report)
             return await run.run(cases, done, job.concurrency)
     finally:
@@ -142,15 +143,23 @@ def _cases(dataset: LocalDataset, with_messages: bool) -> Iterator[Case]:
 
 
 def _case(record: JsonObject, read: Convert | None) -> Case:
+    """A row as the judge sees it; a sealed one is opened in memory."""
     messages: list[JsonObject] = record.get("messages") or []
+    opened = opener(record["question"])
     return Case(
         record["id"],
-        record["question"],
-        tuple(record["gold_answers"]),
-        record["answer"],
+        opened(record["question"]),
+        tuple(map(opened, record["gold_answers"])),
+        None if record["answer"] is None else opened(record["answer"]),
         StopReason(record["stop_reason"]).completed,
-        tuple(map(read, messages)) if read else (),
+        tuple(change_message(read(message), opened) for message in messages) if read else (),
     )
+
+
+def _canary(dataset: LocalDataset) -> str | None:
+    """With what a judge's words about the rows are sealed; None where all rows are in clear."""
+    questions: list[str] = dataset.table(RAW, ["question"]).column("question").to_pylist()
+    return next((canary for question in questions if (canary := canary_in(question))), None)
 
 
 def _store(folder: Path, job: JudgeJob, new: Sequence[Judgement]) -> None:
@@ -166,4 +175,14 @@ def _store(folder: Path, job: JudgeJob, new: Sequence[Judgement]) -> None:
             if (judgement.row_id, judgement.judge) not in fresh
             and not (job.replace and judgement.judge in job.judge.hashes)
         ]
-        amend(folder, Amendment(judgements=[*kept, *new]), made)
+        amend(folder, Amendment(judgements=[*kept, *_sealed(new, _canary(dataset))]), made)
+
+
+def _sealed(judgements: Sequence[Judgement], canary: str | None) -> Sequence[Judgement]:
+    """Rationales quote what was judged."""
+    if canary is None:
+        return judgements
+    return [
+        replace(one, rationale=None if one.rationale is None else seal_text(one.rationale, canary))
+        for one in judgements
+    ]

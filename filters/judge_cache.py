@@ -15,6 +15,7 @@ from typing import cast
 from ..builder.chat.model import Completion, FinishReason
 from ..builder.errors import DataError, Problem
 from ..builder.schema import Message
+from ..builder.sealed import seal_text, unseal_text
 from ..builder.sqlite_file import SqliteFile
 
 FILE_NAME = "judge.sqlite"
@@ -80,19 +81,19 @@ class Entry:
 class ReplyCache:
     """An open cache. Use it as a context manager; one process at a time has it."""
 
-    def __init__(self, file: SqliteFile, connection: sqlite3.Connection) -> None:
-        self._file, self._db = file, connection
+    def __init__(self, file: SqliteFile, connection: sqlite3.Connection, canary: str | None = None) -> None:
+        self._file, self._db, self._canary = file, connection, canary
 
     @classmethod
-    def open(cls, folder: Path) -> ReplyCache:
-        """The cache in a folder, made where there is none.
+    def open(cls, folder: Path, canary: str | None = None) -> ReplyCache:
+        """The cache in a folder, made where there is none. With a canary, replies are sealed with it.
 
         Raises:
             DataError: the file there is no cache of this version.
             StorageError: the disk refuses, or another process has it open.
         """
         file = SqliteFile(folder / FILE_NAME, "judge cache", "cache", "run the same command again")
-        cache = cls(file, file.open())
+        cache = cls(file, file.open(), canary)
         try:
             cache._prepare()
         except DataError:
@@ -115,7 +116,10 @@ class ReplyCache:
         """What is known of a request; None where it was never answered."""
         with self._file.guarded():
             row = self._db.execute("SELECT * FROM replies WHERE key = ?", (key,)).fetchone()
-        return None if row is None else _entry(*row)
+        if row is None:
+            return None
+        key, content, *rest = row
+        return _entry(key, unseal_text(content) if self._canary and content else content, *rest)
 
     def put(self, key: str, completion: Completion) -> Spent:
         """Commit a reply; what it cost.
@@ -124,7 +128,8 @@ class ReplyCache:
             StorageError: the disk is full or not writable.
         """
         spent = Spent.of(completion.prompt_tokens, completion.completion_tokens)
-        content = (completion.message.content, completion.finish_reason)
+        text = completion.message.content
+        content = (seal_text(text, self._canary) if self._canary else text, completion.finish_reason)
         counts = (completion.prompt_tokens, completion.completion_tokens, completion.latency_s)
         self._write(key, (*content, *counts), spent)
         return spent

@@ -12,6 +12,7 @@ from ..builder.identity import content_hash, text_hash
 from ..builder.manifest import Split
 from ..builder.refs import DatasetRef, open_ref
 from ..builder.schema import JsonObject, Question, Row
+from ..builder.sealed import refuse_sealed
 from ..builder.world.questions import DATASET as DEMO_WORLD
 
 PRESETS = {"standard": "f1_only", "asp": "f1_search"}
@@ -39,8 +40,12 @@ class NamedSplit:
         return content_hash([shard.sha256 for shard in self.split.shards])
 
     def rows(self) -> Iterator[Row]:
-        """The rows, in order."""
-        return self.dataset.rows(self.split.name)
+        """The rows, in order.
+
+        Raises:
+            DataError: one is about a benchmark with a canary.
+        """
+        return refuse_sealed(self.dataset.rows(self.split.name), "trained on")
 
     def _question_sets(self) -> set[str]:
         return set(self.dataset.table(self.split.name, ["dataset"]).column("dataset").unique().to_pylist())

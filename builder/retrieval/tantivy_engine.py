@@ -121,3 +121,9 @@ def any_of(schema: Schema, terms: list[str], title_boost: float) -> Query:
         titles = (Query.term_query(schema, "title", term, _COUNTS) for term in terms)
         clauses += [(Occur.Should, Query.boost_query(query, title_boost)) for query in titles]
     return Query.boolean_query(clauses)
+
+
+def titled(schema: Schema, terms: list[str]) -> Query:
+    """Passages whose title has all of the terms."""
+    clauses = [(Occur.Must, Query.term_query(schema, "title", term, _COUNTS)) for term in terms]
+    return Query.boolean_query(clauses)

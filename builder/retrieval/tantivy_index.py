@@ -30,7 +30,7 @@ from ..sources import Source, open_source
 from .index_folder import BuiltIndex, Progress, existing_index, replacing
 from .index_manifest import BM25 as ENGINE
 from .index_manifest import ENGINE_FOLDER, INDEX_FORMAT, REBUILD, IndexManifest, file_sizes, read_manifest
-from .tantivy_engine import Analysis, any_of, create_index, from_document, to_document
+from .tantivy_engine import Analysis, any_of, create_index, from_document, titled, to_document
 
 _PROGRESS_STEP = 1000
 _MARGIN = 8
@@ -137,6 +137,16 @@ def _engine_writes() -> Generator[None]:
         raise StorageError(str(Problem("out", "must be writable", str(error), fix))) from error
 
 
+@contextmanager
+def _engine_answers() -> Generator[None]:
+    """What the engine raises while it searches, as an error of ours."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        fix = "Open the index again; if that fails, rebuild it."
+        raise RetrieverError(str(Problem("search", "must succeed", str(error), fix))) from error
+
+
 @dataclass(frozen=True, slots=True)
 class TantivyRetriever:
     """A Retriever over an index on disk; safe to share between threads. Make it with `open`."""
@@ -188,16 +198,30 @@ class TantivyRetriever:
         with ThreadPoolExecutor(min(_POOL_THREADS, os.cpu_count() or 1)) as pool:
             return list(pool.map(one, queries))
 
+    def by_title(self, title: str, most: int) -> list[Passage]:
+        """At most `most` passages of exactly that title, in the order of the corpus.
+
+        Raises:
+            RetrieverError: the engine failed.
+        """
+        terms = self.analysis.all_words.analyze(title.encode("utf-8", "replace").decode("utf-8"))
+        if not terms:
+            return []
+        with _engine_answers():
+            hits = self.searcher.search(titled(self.schema, terms), self.passages, count=False).hits
+            addresses = [address for _, address in hits]
+            positions = cast("list[int]", self.searcher.fast_field_values("position", addresses))
+            ranked = sorted(zip(positions, addresses, strict=True), key=lambda pair: pair[0])
+            passages = (self._passage(address) for _, address in ranked)
+            return list(islice((passage for passage in passages if passage.title == title), most))
+
     def _search(self, query: str, k: int) -> list[Hit]:
         terms = self.analysis.query_terms(query)
         if not terms or k < 1:
             return []
-        try:
+        with _engine_answers():
             ranked = self._ranked(any_of(self.schema, terms, self.title_boost), k)
             return [Hit(self._passage(address), score) for score, _, address in ranked]
-        except (ValueError, OSError) as error:
-            fix = "Open the index again; if that fails, rebuild it."
-            raise RetrieverError(str(Problem("search", "must succeed", str(error), fix))) from error
 
     def _passage(self, address: tantivy.DocAddress) -> Passage:
         return from_document(self.searcher.doc(address))

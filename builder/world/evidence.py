@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..schema import Message
+from ..prompts import parse_question
+from ..schema import EVIDENCE_NAME, Message
 from .pages import Fact
 
 _HEADING = re.compile(r"^\[\d+\] (.+)$", re.MULTILINE)
@@ -31,8 +32,9 @@ class Evidence:
         """The evidence in a conversation. Text that the model wrote is never evidence."""
         found: dict[str, tuple[Shown, ...]] = {}
         for turn, message in enumerate(messages):
-            if message.is_observation:
-                for title, text in _passages(message.content):
+            shown = parse_question(message)[1] if message.name == EVIDENCE_NAME else message.content
+            if shown is not None and (message.is_observation or message.name == EVIDENCE_NAME):
+                for title, text in _passages(shown):
                     found[title] = (*found.get(title, ()), Shown(turn, text))
         return cls(found)
 

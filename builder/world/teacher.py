@@ -13,7 +13,7 @@ from random import Random
 
 from ..chat.model import ChatRequest, Completion
 from ..identity import content_hash, derived_seed
-from ..prompts import Call, Turn, parse_turn, render_turn
+from ..prompts import Call, Turn, parse_question, parse_turn, render_turn
 from ..schema import OBSERVATION_NAME, Grammar, Message, Question
 from ..world_config import TeacherKnobs
 from .evidence import Evidence
@@ -127,7 +127,7 @@ class _Writer:
 
 def _question_text(messages: Sequence[Message]) -> str:
     asked = (message for message in messages if message.role == "user" and not message.is_observation)
-    return next((message.content.strip() for message in asked), "")
+    return next((parse_question(message)[0].strip() for message in asked), "")
 
 
 def _at_a_loss(request: ChatRequest, text: str, turns: Sequence[Turn]) -> Turn:

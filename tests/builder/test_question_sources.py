@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hub_state import Hub
 from hub_stub import running
+from trajset.builder.canary import encrypt
 from trajset.builder.errors import DataError
 from trajset.builder.identity import text_hash
 from trajset.builder.question_fields import hop_count, page_title, title_texts
@@ -22,6 +23,7 @@ from trajset.builder.question_sources import public_sets, question_facts, readin
 from trajset.builder.questions import load_questions, load_typed_questions
 from trajset.builder.schema import Question
 from trajset.builder.source_config import QuestionFields
+from trajset.filters.decontaminate_sets import read_sets
 
 NONE = QuestionFields()
 HOTPOT = {
@@ -79,6 +81,32 @@ assert isinstance(ANSWER, dict)
 TRIVIA_WEB = TRIVIA | {"answer": ANSWER | {"aliases": ["Ann", "Anna"]}}
 
 
+CANARY = "a canary of our own"
+BROWSECOMP = {
+    "problem": encrypt("Who wrote it?", CANARY),
+    "answer": encrypt("Ann", CANARY),
+    "problem_topic": "Art",
+    "canary": CANARY,
+}
+PLUS = public_sets()["browsecomp-plus"].cipher
+assert PLUS is not None
+assert PLUS.canary is not None
+BROWSECOMP_PLUS = {
+    "query_id": "769",
+    "query": encrypt("Which place?", PLUS.canary),
+    "answer": encrypt("Oslo", PLUS.canary),
+    "gold_docs": [{"docid": encrypt("5412", PLUS.canary), "text": encrypt("It is Oslo.", PLUS.canary)}],
+    "negative_docs": [{"docid": encrypt("7", PLUS.canary), "text": "not even base64"}],
+}
+LONGSEAL = {
+    "question": "When?",
+    "answer": "1999",
+    "question_types": ["advanced reasoning", "temporal"],
+    "canary": "another canary",
+    "12_docs": [{"title": "T", "text": "t"}],
+}
+
+
 def parquet(*records: dict[str, Any]) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(list(records)), file)
@@ -119,6 +147,13 @@ def repositories() -> dict[str, dict[str, bytes]]:
         "chiayewken/bamboogle": {"data/test-00000-of-00001.parquet": bamboogle},
         "google/frames-benchmark": {"test.tsv": "\n".join(map("\t".join, [FRAMES, cells])).encode()},
         "google-research-datasets/nq_open": configured(["nq_open"], nq),
+        "smolagents/browse_comp": {"data/test-00000-of-00001.parquet": parquet(BROWSECOMP)},
+        "Tevatron/browsecomp-plus": {"data/test-00000-of-00001.parquet": parquet(BROWSECOMP_PLUS)},
+        "vtllms/sealqa": {
+            "README.md": b"---\nconfigs:\n- config_name: longseal\n  data_files:\n  - split: test\n"
+            b"    path: longseal.parquet\n---\n",
+            "longseal.parquet": parquet(LONGSEAL),
+        },
         "mandarjoshi/trivia_qa": configured(["rc", "rc.nocontext"], parquet(TRIVIA, TRIVIA_WEB)),
     }
 
@@ -159,6 +194,11 @@ WANTED = {
     "triviaqa:train": ["tc_1", "triviaqa", "Who?", ["Ann", "Annie", "Anna"], None, None, None],
     "hf:hotpotqa/hotpot_qa:fullwiki/train": [
         "h1", "hotpot_qa", "Which magazine was first?", ["Ann's"], 2, ["A", "B"], "comparison"
+    ],
+    "browsecomp": [text_hash("Who wrote it?"), "browsecomp", "Who wrote it?", ["Ann"], None, None, "Art"],
+    "browsecomp-plus": ["769", "browsecomp-plus", "Which place?", ["Oslo"], 1, ["5412"], None],
+    "longseal": [
+        text_hash("When?"), "longseal", "When?", ["1999"], None, None, "advanced reasoning | temporal"
     ],
 }  # fmt: skip
 
@@ -217,6 +257,67 @@ def test_what_a_manifest_says() -> None:
 def write(path: Path, *records: dict[str, Any]) -> str:
     path.write_bytes(jsonl(*records))
     return str(path)
+
+
+def test_a_copy_of_a_public_set_is_read_in_its_layout(tmp_path: Path) -> None:
+    place = write(tmp_path / "copy.jsonl", {"Prompt": "Who?", "Answer": "Ann", "wiki_links": FRAMES_LINKS})
+    (typed,) = load_typed_questions(f"frames={place}", fields=QuestionFields(type_field="Prompt"))
+    assert (typed.question.dataset, typed.type) == ("frames", "Who?")
+    assert typed.question.supporting_titles == ("James Buchanan", "Åland")
+    own = write(tmp_path / "own.jsonl", {"question": "Who?", "answer": "Ann"})
+    assert load_questions(f"mine={own}")[0].dataset == "mine"
+
+
+def test_questions_with_a_canary_come_with_it_and_not_to_everybody(tmp_path: Path) -> None:
+    for name, record in (("browsecomp", BROWSECOMP), ("longseal", LONGSEAL)):
+        place = f"{name}={write(tmp_path / f'{name}.jsonl', record)}"
+        (typed,) = load_typed_questions(place)
+        assert typed.canary == record["canary"]
+        with pytest.raises(DataError, match="trajset eval"):
+            load_questions(place)
+    plain = {key: value for key, value in LONGSEAL.items() if key != "canary"}
+    assert load_questions(f"longseal={write(tmp_path / 'old.jsonl', plain)}")[0].question == "When?"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"canary": None}, "must have its canary in the column 'canary'"),
+        ({"problem": "Who wrote it?"}, "must hold problem, answer encrypted with its canary"),
+        ({"problem": encrypt(" ", CANARY)}, "must hold a question and an answer, once decrypted"),
+    ],
+)
+def test_what_is_wrong_with_an_encrypted_record_is_told_without_its_text(
+    tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    place = write(tmp_path / "bad.jsonl", BROWSECOMP | change)
+    with pytest.raises(DataError) as caught:
+        load_typed_questions(f"browsecomp={place}")
+    assert words in str(caught.value)
+    assert "Ann" not in str(caught.value)
+
+
+def test_an_encrypted_set_can_be_compared_with(tmp_path: Path) -> None:
+    place = write(tmp_path / "copy.jsonl", BROWSECOMP)
+    (found,) = read_sets([f"browsecomp={place}"])
+    assert found.questions == ("Who wrote it?",)
+
+
+@pytest.mark.parametrize("record", [HOTPOT, MUSIQUE], ids=["hotpotqa", "musique"])
+def test_supporting_passages_of_a_record(tmp_path: Path, record: dict[str, Any]) -> None:
+    place = write(tmp_path / "one.jsonl", record)
+    (typed,) = load_typed_questions(place, passages=True)
+    assert {passage.title for passage in typed.passages} == {"A", "B"}
+    assert load_typed_questions(place)[0].passages == ()
+
+
+def test_original_hotpotqa_contexts_and_gold_documents(tmp_path: Path) -> None:
+    original = HOTPOT | {"context": [["A", ["One. ", "Two."]], ["C", ["No."]]]}
+    (typed,) = load_typed_questions(write(tmp_path / "one.jsonl", original), passages=True)
+    assert [(one.title, one.text) for one in typed.passages] == [("A", "One. Two.")]
+    place = write(tmp_path / "plus.jsonl", BROWSECOMP_PLUS)
+    (typed,) = load_typed_questions(f"browsecomp-plus={place}", passages=True)
+    assert [(one.title, one.text) for one in typed.passages] == [("5412", "It is Oslo.")]
 
 
 def test_any_layout_through_a_mapping(tmp_path: Path) -> None:
