@@ -15,7 +15,7 @@ from ..results import Estimate, Evaluation, Failure, FailureExample, Failures
 from . import forms
 from .key import Key
 from .labels import Labels, by_benchmark
-from .measured import MODEL, MOST, mode_column, names
+from .measured import MODEL, MOST, mode_column
 from .plot_stacks import Bar, Panel, Part, Stacks
 from .section import Examples, Section
 
@@ -83,9 +83,10 @@ def _row(one: Failures, labels: Labels, rest: bool) -> Row:
     classes = (
         _share(text.count(one.counts.get(failure, 0)), one.shares.get(str(failure))) for failure in CLASSES
     )
-    wrong = _share(f"{one.wrong:,} of {one.scored:,}", one.shares.get("wrong"))
+    wrong = _share(text.count(one.wrong), one.shares.get("wrong"))
     last = (Shown(text.count(_unclassified(one))),) if rest else ()
-    return (*names(labels, one.cell), wrong, *classes, *last)
+    model = Shown(labels.model(one.cell.model), f"{one.scored:,} scored")
+    return (model, Shown(labels.mode(one.cell)), wrong, *classes, *last)
 
 
 def _unclassified(one: Failures) -> int:
