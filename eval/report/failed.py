@@ -37,6 +37,7 @@ _RULES = (
     "Stands in is by words, not by meaning. Closed book, retrieval is not to blame, and every answer is a "
     "hallucination; with gold evidence, the passages handed over are what was read.",
 )
+_RULE = "the written rule"
 _BARS = 24
 _TEXT = 400
 
@@ -48,7 +49,15 @@ def failures(evaluation: Evaluation, labels: Labels) -> Section | None:
         return None
     examples = tuple(_examples(one, labels) for one in found if one.examples)
     tables = (_table(found, labels),)
-    return Section("failures", "Failures", _RULES, _plot(found, labels), tables, examples)
+    return Section("failures", "Failures", _how(evaluation), _plot(found, labels), tables, examples)
+
+
+def _how(evaluation: Evaluation) -> tuple[str, ...]:
+    """What the classes mean, by the rule or as a judge was asked."""
+    by = evaluation.facts.get("failures by", _RULE)
+    if by == _RULE:
+        return _RULES
+    return (f"Each wrong row is of one class, as a language model judged it, which is not the truth: {by}.",)
 
 
 def _table(found: Sequence[Failures], labels: Labels) -> Table:
