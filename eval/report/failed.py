@@ -15,7 +15,7 @@ from ..results import Estimate, Evaluation, Failure, FailureExample, Failures
 from . import forms
 from .key import Key
 from .labels import Labels, by_benchmark
-from .measured import MODEL, MOST, mode_column
+from .measured import MODEL, MOST, mode_column, rank_of
 from .plot_stacks import Bar, Panel, Part, Stacks
 from .section import Examples, Section
 
@@ -34,8 +34,8 @@ _RULES = (
     "or in the question, or it came without a search, or the model says that it speaks from memory or "
     "guesses, or a name, number or date in a query or in its reasoning stands neither in the question nor in "
     "what was read. Both: both hold. Reasoning: neither does.",
-    "Stands in is by words, not by meaning. Closed book, retrieval is not to blame, and every answer is a "
-    "hallucination; with gold evidence, the passages handed over are what was read.",
+    "Stands in is by words, not by meaning. Closed book, retrieval is not to blame, and every answer that "
+    "claims something is a hallucination; with gold evidence, the passages handed over are what was read.",
 )
 _RULE = "the written rule"
 _BARS = 24
@@ -44,7 +44,7 @@ _TEXT = 400
 
 def failures(evaluation: Evaluation, labels: Labels) -> Section | None:
     """Counts, shares and examples; None where no measurement was looked at."""
-    found = [one for one in evaluation.failures if one.scored]
+    found = sorted((one for one in evaluation.failures if one.scored), key=lambda one: rank_of(one.cell))
     if not found:
         return None
     examples = tuple(_examples(one, labels) for one in found if one.examples)
