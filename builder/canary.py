@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any, cast
 
 from .errors import DataError, Problem
@@ -33,7 +32,8 @@ def decrypt(text: str, canary: str) -> str:
 
 def _xor(data: bytes, canary: str) -> bytes:
     key = hashlib.sha256(canary.encode("utf-8")).digest()
-    return bytes(byte ^ mask for byte, mask in zip(data, cycle(key), strict=False))
+    mask = (key * (len(data) // len(key) + 1))[: len(data)]
+    return (int.from_bytes(data) ^ int.from_bytes(mask)).to_bytes(len(data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,13 +148,17 @@ def _call(call: JsonObject, change: Change) -> JsonObject:
 
 
 def _outcome(outcome: Outcome, change: Change) -> Outcome:
-    """The type of an error stays in clear; its message may quote what a server was sent."""
-    kind, between, message = (outcome.error or "").partition(": ")
     return dataclasses.replace(
         outcome,
         answer=_optional(outcome.answer, change),
-        error=None if outcome.error is None else f"{kind}{between}{change(message)}",
+        error=None if outcome.error is None else _error(outcome.error, change),
     )
+
+
+def _error(error: str, change: Change) -> str:
+    """The type of an error stays in clear; its message may quote what a server was sent."""
+    kind, between, message = error.partition(": ")
+    return f"{kind}{between}{change(message)}" if kind.isidentifier() and between else change(error)
 
 
 def _search_use(use: SearchUse, change: Change) -> SearchUse:

@@ -9,8 +9,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
+import orjson
 from cyclopts import App, ArgumentCollection
 from cyclopts.config import Dict
 from rich.console import Console
@@ -65,12 +66,19 @@ def options_in(values: dict[str, Any], source: str) -> Callable[..., None]:
     """Values by option name as a source of options for whichever command runs."""
 
     def fill(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-        nested: dict[str, Any] = values
+        nested: dict[str, Any] = {name: _as_text(value) for name, value in values.items()}
         for command in reversed(commands):
             nested = {command: nested}
         Dict(nested, source=source)(app, commands, arguments)
 
     return fill
+
+
+def _as_text(value: Any) -> Any:
+    """Tables of tables as JSON (`eval.tables` reads them); any other value as it is."""
+    tables = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    nested = bool(tables) and all(isinstance(table, dict) for table in tables.values())
+    return orjson.dumps(tables).decode() if nested else value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

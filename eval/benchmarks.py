@@ -64,8 +64,10 @@ def _benchmark(name: str, values: dict[str, Any]) -> Benchmark:
 
 def name_of(text: str) -> str:
     """The name of what `--benchmark` says: of a benchmark, or of a file or repository its last part."""
-    if text.startswith(HUB_PREFIX) or Path(text).exists():
-        return re.split(r"[.@:]", text.removeprefix(HUB_PREFIX).rstrip("/").rsplit("/", 1)[-1])[0]
+    if text.startswith(HUB_PREFIX):
+        return re.split("[@:]", text.removeprefix(HUB_PREFIX))[0].rsplit("/", 1)[-1]
+    if Path(text).exists():
+        return Path(text).name.split(".")[0]
     match = _NAME.fullmatch(text)
     return match["name"] if match else text
 

@@ -19,6 +19,7 @@ from ..builder.retrieval_config import EvalRetrieval
 from ..builder.source_config import QuestionFields
 from ..builder.vllm_config import VllmConfig
 from ..builder.world_config import TeacherKnobs
+from .tables import tables_of
 
 ModeName = Literal["live", "closed_book", "gold_evidence", "noisy"]
 Thinking = Literal["auto", "on", "off"]
@@ -209,9 +210,18 @@ class EvalConfig:
     local: LocalConfig = LocalConfig()
     retrieval: EvalRetrieval = EvalRetrieval()
     fields: QuestionFields = QuestionFields()
-    models: dict[str, ModelSettings] = field(default_factory=dict[str, ModelSettings])
+    models: Annotated[
+        dict[str, ModelSettings],
+        Parameter(converter=tables_of(ModelSettings), accepts_keys=False, n_tokens=1, show=False),
+    ] = field(default_factory=dict[str, ModelSettings])
     """Models of a matrix by name, with settings of their own (in a TOML file)."""
-    benchmarks: dict[str, BenchmarkSettings] = field(default_factory=dict[str, BenchmarkSettings])
+    benchmarks: Annotated[
+        dict[str, BenchmarkSettings],
+        Parameter(converter=tables_of(BenchmarkSettings), accepts_keys=False, n_tokens=1, show=False),
+    ] = field(default_factory=dict[str, BenchmarkSettings])
     """Benchmarks of a matrix by name, with settings of their own (in a TOML file)."""
-    retrievals: dict[str, RetrievalSettings] = field(default_factory=dict[str, RetrievalSettings])
+    retrievals: Annotated[
+        dict[str, RetrievalSettings],
+        Parameter(converter=tables_of(RetrievalSettings), accepts_keys=False, n_tokens=1, show=False),
+    ] = field(default_factory=dict[str, RetrievalSettings])
     """Ways of searching of a matrix by name (in a TOML file)."""

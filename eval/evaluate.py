@@ -7,18 +7,21 @@ that was interrupted goes on in its journal. A server that fails ends its cell, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+import tomli_w
 
 from ..builder.collect import Collected, Report, collect, collected
 from ..builder.collect_job import settings_of
-from ..builder.config import save_config
+from ..builder.config import config_values
 from ..builder.errors import ConfigError, DataError, Problem, ServiceError
 from ..builder.event_loop import run_in_loop
 from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST
 from ..builder.notices import Notices
+from ..builder.shards import write_file
 from .cell_folder import holds, write_cell
 from .matrix import PlannedCell
 from .ready import ReadyCell, Shared
@@ -59,7 +62,20 @@ class CellEnd:
         return self.cell.options.out / self.cell.slug
 
 
-def evaluate(cells: Sequence[PlannedCell], watch: Watch, card: Card) -> tuple[CellEnd, ...]:
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nobody looks on."""
+
+    notices: Notices = field(default_factory=Notices)
+
+    def begin(self, cell: PlannedCell, place: int) -> Report:
+        """Hears nothing."""
+        return lambda _: None
+
+
+def evaluate(
+    cells: Sequence[PlannedCell], watch: Watch | None = None, card: Card = lambda _: None
+) -> tuple[CellEnd, ...]:
     """Make all cells that are not finished, in order.
 
     Raises:
@@ -67,7 +83,7 @@ def evaluate(cells: Sequence[PlannedCell], watch: Watch, card: Card) -> tuple[Ce
             before anything is made.
         StorageError: the disk refuses; what was committed stays.
     """
-    return run_in_loop(_Evaluation(watch, card).run(cells))
+    return run_in_loop(_Evaluation(watch or Quiet(), card).run(cells))
 
 
 class _Evaluation:
@@ -107,7 +123,7 @@ class _Evaluation:
     async def _made(self, ready: ReadyCell, report: Report) -> CellEnd:
         out = ready.config.out
         out.mkdir(parents=True, exist_ok=True)
-        save_config(ready.cell.options, out / "config.toml")
+        write_file(out / "config.toml", tomli_w.dumps(_options(ready.cell)).encode())
         try:
             done = await collect(ready.job, report)
         except ServiceError as error:
@@ -117,6 +133,11 @@ class _Evaluation:
             self._card(out)
         state: State = "finished" if done.complete else "stopped"
         return CellEnd(ready.cell, state, ready.left_out, done.progress.broken)
+
+
+def _options(cell: PlannedCell) -> dict[str, Any]:
+    """The options of a cell as a file for `--config`; the tables of the matrix are spent."""
+    return {name: value for name, value in config_values(cell.options).items() if value != {}}
 
 
 def _earlier(ready: ReadyCell) -> Collected | None:

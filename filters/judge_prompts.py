@@ -15,9 +15,9 @@ from typing import Literal
 
 import orjson
 
+from ..builder.asking import parse_question
 from ..builder.chat.fence import Section, fenced
 from ..builder.identity import content_hash
-from ..builder.prompts import parse_question
 from ..builder.schema import JsonObject, Message
 from .judge_verdict import SCHEMA
 

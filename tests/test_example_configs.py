@@ -11,10 +11,12 @@ import pytest
 import yaml
 from trajset.cli import app
 from trajset.commands.boundary import options_from
+from trajset.eval.matrix import plan_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAINING = ROOT / "examples" / "training"
-COLLECTING = sorted((ROOT / "examples" / "configs").glob("*.toml"))
+MATRIX = ROOT / "examples" / "configs" / "eval_matrix.toml"
+COLLECTING = sorted(set((ROOT / "examples" / "configs").glob("*.toml")) - {MATRIX})
 STUDENTS = sorted(TRAINING.glob("*.toml"))
 every = pytest.mark.parametrize("path", [*COLLECTING, *STUDENTS], ids=lambda path: path.stem)
 
@@ -72,6 +74,42 @@ def test_every_example_is_commented_and_in_the_docs(path: Path) -> None:
     assert text.startswith("# ")
     assert command_of(path)[0] == ("train" if path in STUDENTS else "collect")
     assert path.name in page.read_text("utf-8")
+
+
+def test_the_matrix_is_one_that_eval_takes() -> None:
+    assert command_of(MATRIX)[:1] == ["eval"]
+    config = loaded(MATRIX, ["eval"])
+    given = tomllib.loads(MATRIX.read_text("utf-8"))
+    for option, value in given.items():
+        found = value_of(config, option)
+        if isinstance(value, dict):
+            assert list(found) == list(value)
+        else:
+            assert str(found) == str(tuple(value) if isinstance(value, list) else value)
+    assert config.models["teacher"].tensor_parallel == 2
+    cells = [cell.slug for cell in plan_cells(config)]
+    assert len(cells) == len(set(cells)) == 2 * (2 * 4 + 2 + 2 * 4 + 1 + 2 * 4 + 2)
+    assert cells[0] == "student.hotpotqa.bm25.live"
+    assert cells[-1] == "teacher.musique-train.e5.noisy.contradict=0.1"
+    assert MATRIX.name in (ROOT / "docs" / "evaluation.md").read_text("utf-8")
+
+
+def test_the_matrix_in_the_docs_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
+    file = tmp_path / "matrix.toml"
+    file.write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    cells = {cell.slug: cell.collect_config() for cell in plan_cells(loaded(file, ["eval"]))}
+    assert len(cells) == 2 * 2 * 3
+    assert cells["local.dev.fused.live"].index == ("indexes/dev-bm25", "indexes/dev-e5")
+    assert cells["local.dev.fused.live"].temperature == 0.0
+    assert cells["small.hotpotqa.bm25.live"].k == 10
+    for wrong in ("temprature = 1.0", "temperature = 3.0", "max-tokens = 2.5"):
+        file.write_text(f"[models.a]\n{wrong}\n", "utf-8")
+        with pytest.raises(Exception, match=f"'a'.*{wrong.split(' ')[0]}"):
+            loaded(file, ["eval", "--out", "x"])
+    file.write_text('[models.a]\ntop-k = 5\nworld = "w"\n[models.b]\n', "utf-8")
+    a = loaded(file, ["eval", "--out", "x"]).models["a"]
+    assert (a.top_k, a.world, a.model) == (5, Path("w"), None)
 
 
 def test_an_unknown_key_would_be_seen(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from trajset.builder.dataset import Tables, write_dataset
 from trajset.builder.errors import RetrieverError
 from trajset.builder.hub import publish, pull
 from trajset.builder.manifest import MadeBy
-from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, render_turn
+from trajset.builder.prompts import Call, Turn, load_prompt, observation_text, passages_text, render_turn
 from trajset.builder.recorded import passage_texts
 from trajset.builder.refs import DatasetRef
 from trajset.builder.replay import ReplayCounts, Replayed, replay_row, replay_rows
@@ -25,6 +25,7 @@ from trajset.builder.retrieval.retriever import DictRetriever, FailedSearch
 from trajset.builder.rollout import Agent, Limits, rollout
 from trajset.builder.rows import Origin, Sample, build_row
 from trajset.builder.schema import Grammar, Hit, Message, Passage, Question, Row, SearchCall, StopReason
+from trajset.builder.sealed import seal
 from trajset.builder.search_again import AgainCounts, search_again
 from trajset.builder.summarise import ChatSummariser
 from trajset.builder.table import rows_from_table, table_from_rows
@@ -129,6 +130,21 @@ def test_every_kind_of_row_comes_out_the_same(grammar):
     for kind, row in rows.items():
         outside = kind in ("server", "engine", "deadline", "summariser", "forced, then broken")
         assert replayed(row) == Replayed(row.id, outcome_taken=outside), kind
+
+
+@both
+def test_rows_without_a_tool_come_out_the_same(grammar):
+    """Also sealed ones, which are opened in memory."""
+    evidence = {"q1": passages_text(hit.passage for hit in HITS["director"])}
+    for policy, handed in (("closed_book", None), ("gold_evidence", evidence)):
+        prompt = load_prompt(policy, grammar)
+        model = ScriptedChat([render_turn(Turn("r", "", answer="Ann Oslo"), grammar)])
+        agent = Agent(model, DictRetriever({}), prompt, limits=Limits(turns=1), evidence=handed)
+        trajectory = asyncio.run(rollout(QUESTION, agent, 3))
+        origin = Origin("run", prompt_id=prompt.id, policy=policy)
+        row = build_row(trajectory, origin, Sample(0, 3), datetime.now(UTC))
+        for one in (row, seal(row, "a canary")):
+            assert asyncio.run(replay_row(one)) == Replayed(row.id)
 
 
 def test_parallel_bad_and_repeated_calls_come_out_the_same():
