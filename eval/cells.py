@@ -49,19 +49,34 @@ _NOISE = re.compile(r"noise\((?P<shares>[^()]*),seed=-?\d+\)/(?P<inner>.*)", re.
 _MODES = {"closed_book": Mode.CLOSED_BOOK, "gold_evidence": Mode.GOLD_EVIDENCE}
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The columns of a row that tell its cell."""
+
+    dataset: str
+    teacher: str | None = None
+    teacher_revision: str | None = None
+    policy: str | None = None
+    retriever: str | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """The measurement; the model is its name, with its revision after an @."""
+        revision = f"@{self.teacher_revision}" if self.teacher_revision else ""
+        return self.cell_named(f"{self.teacher or 'unknown'}{revision}")
+
+    def cell_named(self, model: str) -> Cell:
+        """The measurement, with the model under this name."""
+        retriever, noise = self.retriever or "", ""
+        if match := _NOISE.fullmatch(retriever):
+            noise, retriever = match["shares"], match["inner"]
+        mode = _MODES.get(self.policy or "", Mode.NOISY if noise else Mode.LIVE)
+        if mode in (Mode.CLOSED_BOOK, Mode.GOLD_EVIDENCE):
+            return Cell(self.dataset, model, mode)
+        return Cell(self.dataset, model, mode, noise, retriever)
+
+
 def cell_of(row: Row) -> Cell:
     """The measurement that a row belongs to; the model is its name, with its revision after an @."""
     made = row.provenance
-    retriever, noise = made.retriever or "", ""
-    if match := _NOISE.fullmatch(retriever):
-        noise, retriever = match["shares"], match["inner"]
-    mode = _MODES.get(made.policy or "", Mode.NOISY if noise else Mode.LIVE)
-    revision = f"@{made.teacher_revision}" if made.teacher_revision else ""
-    closed = mode in (Mode.CLOSED_BOOK, Mode.GOLD_EVIDENCE)
-    return Cell(
-        benchmark=row.question.dataset,
-        model=f"{made.teacher or 'unknown'}{revision}",
-        mode=mode,
-        noise="" if closed else noise,
-        retriever="" if closed else retriever,
-    )
+    return Made(row.question.dataset, made.teacher, made.teacher_revision, made.policy, made.retriever).cell

@@ -70,6 +70,9 @@ class Summary:
 class Paired:
     """Two measurements on the questions that both scored: mean of (first - second) by question.
 
+    In `difference`, as in every difference here, `rows` counts the rows of both on these questions and
+    `unscored` the rows of both that are left out.
+
     `sign_changes` is the share of bootstrap draws in which the difference has not the sign that it has on all
     questions (a draw of exactly 0 counts half); None where the difference is 0 or unknown.
     """
@@ -135,6 +138,7 @@ class NoiseCurve:
     model: str
     kind: str
     points: tuple[NoisePoint, ...]
+    retriever: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class LossSplit:
     memory: Estimate
     retrieval: Estimate
     reasoning: Estimate
+    retriever: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,21 @@ class SimulatedTeacher:
     async def aclose(self) -> None:
         """Nothing to free."""
 
+    def thought(self, request: ChatRequest) -> Thought | None:
+        """What it believes at a request, and from where; None where the question is of another world."""
+        grammar: Grammar = "tools" if request.tools else "tags"
+        turns = [parse_turn(message, grammar) for message in request.messages if message.is_model]
+        question = self._world.by_text.get(_question_text(request.messages))
+        return self._thinking(question, request, turns)[0] if question else None
+
     def _turn(self, question: Question, request: ChatRequest, turns: Sequence[Turn]) -> Turn:
+        thought, rng = self._thinking(question, request, turns)
+        return _Writer(self._world.style, rng).turn(thought, len(turns))
+
+    def _thinking(
+        self, question: Question, request: ChatRequest, turns: Sequence[Turn]
+    ) -> tuple[Thought, Random]:
+        """The thought, and the random numbers that its wording goes on from."""
         now = Situation(
             question,
             self._world.chains[question.question_id],
@@ -79,8 +93,7 @@ class SimulatedTeacher:
             request.may_call,
         )
         rng = Random(derived_seed("teacher", request.seed, question.question_id, len(turns)))
-        thought = Thinker(self._world, self._memory, now, rng).think()
-        return _Writer(self._world.style, rng).turn(thought, len(turns))
+        return Thinker(self._world, self._memory, now, rng).think(), rng
 
 
 @dataclass(frozen=True, slots=True)
