@@ -23,11 +23,13 @@ from .builder.source_config import ElasticBuildConfig, ElasticConfig, QuestionFi
 from .commands.boundary import guarded, options_from, plain_warning, report_bug
 from .commands.filter_config import FilterConfig
 from .commands.label_cli import app as label
+from .commands.probe_config import ProbeConfig
 from .commands.render_config import RenderConfig
 from .commands.replay_config import ReplayConfig
 from .commands.sql_config import SqlConfig
 from .commands.train_cli import app as train
 from .eval.eval_config import EvalConfig
+from .eval.probe_options import FeatureOptions, ProbeOptions
 from .filters.ablate_config import AblateConfig
 from .filters.decontaminate_config import Rules
 from .filters.judge_config import JudgeConfig
@@ -312,6 +314,24 @@ def ablate(data: Data, *, config: AblateConfig = AblateConfig()) -> None:
     from .commands.ablate import ablate_dataset
 
     ablate_dataset(data, config, console)
+
+
+@app.command
+def probe(
+    *,
+    config: ProbeConfig,
+    features: FeatureOptions = FeatureOptions(),
+    options: ProbeOptions = ProbeOptions(),
+) -> None:
+    """Probe a model's confidence before it searches, and simulate to search only where it is not sure.
+
+    From the hidden state at the end of a question a small probe learns whether the closed-book answer is
+    right; then the most confident questions take their closed-book row, the others their live row. Writes
+    `probe.json` and plots into `--out`.
+    """
+    from .commands.probe import Asked, run_probe
+
+    run_probe(Asked(config, features, options), console)
 
 
 @app.command

@@ -175,18 +175,34 @@ class ReliabilityBin:
 class AdaptivePoint:
     """`percent` of the questions, the most confident ones, answered closed book, the others live.
 
-    `change` is F1 minus that at 0 %, on the same questions.
+    `change` is F1 minus that at 0 %, on the same questions. `closed_book` is how many questions `percent` is,
+    rounded to the nearest whole number; on a random curve, which is an expectation, they are any so many.
     """
 
     percent: float
     f1: Estimate
     change: Estimate
     searches: Estimate
+    closed_book: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the confidence probe of a model found; see `probe`. `auroc` is None where all are of one class."""
+    """What the confidence probe of a model found; see `probe`.
+
+    `layer` of `layers`: 0 are the embeddings. `components` are those of the PCA. Of `questions`, which have a
+    closed-book row with a verdict, `right` are right (at least half of the rows of a question). `ece` and
+    `bins` are over 15 bins of equal width, `histogram` counts the questions in each bin, `brier` is the mean
+    squared error of the confidence. `auroc` is None where all are of one class.
+
+    `constant` where one class was too small to learn from: the confidence is then the base rate for all, and
+    `ece`, `auroc` and `brier`, which would say nothing, are None.
+
+    `curve` is that of the probe, over the questions that closed book and live both scored; empty without live
+    rows. Two curves to hold it beside: `oracle_curve` with a confidence that knows which closed-book answers
+    are right, `random_curve` with one that knows nothing (its expectation over all orders).
+    `right_by` names the verdict, `at` the token (`question` or `prompt`), `revision` that of the model.
+    """
 
     benchmark: str
     model: str
@@ -195,12 +211,19 @@ class Probe:
     components: int
     questions: int
     right: int
-    ece: float
+    ece: float | None
     auroc: float | None
     bins: tuple[ReliabilityBin, ...]
     histogram: tuple[int, ...]
     curve: tuple[AdaptivePoint, ...]
     simulated: bool = False
+    brier: float | None = None
+    constant: bool = False
+    oracle_curve: tuple[AdaptivePoint, ...] = ()
+    random_curve: tuple[AdaptivePoint, ...] = ()
+    right_by: str = "em"
+    at: str = "question"
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
