@@ -30,6 +30,7 @@ from .commands.sql_config import SqlConfig
 from .commands.train_cli import app as train
 from .eval.eval_config import EvalConfig
 from .eval.probe_options import FeatureOptions, ProbeOptions
+from .eval.report_config import ReportConfig
 from .filters.ablate_config import AblateConfig
 from .filters.decontaminate_config import Rules
 from .filters.judge_config import JudgeConfig
@@ -332,6 +333,23 @@ def probe(
     from .commands.probe import Asked, run_probe
 
     run_probe(Asked(config, features, options), console)
+
+
+@app.command
+def report(
+    first: Annotated[str, Parameter(name="DIR", help="A dataset, or a folder with datasets below it.")],
+    *more: Annotated[str, Parameter(help="Further ones, taken together with it.")],
+    config: ReportConfig = ReportConfig(),
+) -> None:
+    """Report on evaluations: leaderboard, paired differences, searches, failures, noise, probe, latency.
+
+    DIR is a folder of `trajset eval`, `collect` or `import`, a folder above such ones, or a dataset on the
+    Hub; several are taken together. The report in `--out` is one HTML page, the same as Markdown, plots as
+    SVG, and every number as Parquet.
+    """
+    from .commands.report import report_on
+
+    report_on((first, *more), config, console)
 
 
 @app.command

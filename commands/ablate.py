@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from contextlib import nullcontext
-from pathlib import Path
 
 from rich.console import Console
 
-from ..builder.dataset import LocalDataset
-from ..builder.errors import ConfigError, Problem
-from ..builder.readable import Readable, open_readable
+from ..builder.readable import open_readable
 from ..filters.ablate_config import AblateConfig
 from ..filters.ablation import AblationPlan, ablate
 from ..filters.ablation_types import Ablation, Target
@@ -21,6 +18,7 @@ from ..filters.report.write import MARKDOWN, prepare, write_report
 from ..filters.sweeps import parse_sweep
 from .label import bound
 from .progress import STDERR
+from .reports import check_place, options_again, public
 
 
 def ablate_dataset(data: str, config: AblateConfig, console: Console) -> None:
@@ -42,10 +40,10 @@ def ablate_dataset(data: str, config: AblateConfig, console: Console) -> None:
         engine=config.engine,
     )
     dataset = open_readable(data)
-    _check_place(config.out, dataset)
+    check_place(config.out, dataset)
     prepare(config.out)
     with STDERR.status("Comparing recipes") if STDERR.is_terminal else nullcontext():
-        found = _with_command(ablate(dataset, plan, _public(data)), config)
+        found = _with_command(ablate(dataset, plan, public(data)), config)
         report = write_report(found, config.out)
     console.print(terminal_tables(found))
     console.print(
@@ -53,34 +51,12 @@ def ablate_dataset(data: str, config: AblateConfig, console: Console) -> None:
     )
 
 
-def _check_place(out: Path, dataset: Readable) -> None:
-    if isinstance(dataset, LocalDataset) and out.resolve().is_relative_to(dataset.path.resolve()):
-        rule = "must lie outside of the dataset, whose files are published"
-        raise ConfigError(str(Problem("--out", rule, str(out), "Choose another folder.")))
-
-
-def _public(place: str) -> str:
-    """A place as a report may name it: reports get published, so of an absolute path only the last part."""
-    return Path(place).name if Path(place).expanduser().is_absolute() else place
-
-
 def _with_command(found: Ablation, config: AblateConfig) -> Ablation:
     """The ablation with the command that makes it again; on the Hub, from the version that was read."""
     on_hub = found.revision is not None
     pinned = f"{found.data.partition('@')[0]}@{found.revision}" if on_hub else found.data
-    command = shlex.join(["trajset", "ablate", pinned, *_options(config)])
+    command = shlex.join(["trajset", "ablate", pinned, *options_again(config, _OPTIONS)])
     return dataclasses.replace(found, config={COMMAND: command, **found.config})
-
-
-def _options(config: AblateConfig) -> list[str]:
-    """The options that differ from the defaults, and where the report goes."""
-    words: list[str] = []
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.name == "out" or value != field.default:
-            given = value if isinstance(value, tuple) else (value,)
-            words += [_OPTIONS.get(field.name, f"--{field.name}"), *(_public(str(item)) for item in given)]
-    return words
 
 
 _OPTIONS = {"settings": "--set"}

@@ -22,7 +22,8 @@ from trajset.filters.ablation_types import (
     SweepPoint,
     Target,
 )
-from trajset.filters.report.plots import Plot, drawn
+from trajset.filters.report.plot import Plot
+from trajset.filters.report.plots import drawn
 
 NOTHING = Estimate(None, None, None, 0)
 

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import types
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, get_args
+from collections.abc import Sequence
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ...builder.records import hints
 from ...builder.storable import storable
 from ..ablation_types import Ablation, Bin, Estimate, Example, Judge, Pair, RecipeResult, SweepPoint
+from .arrow import Layout, arrow_table, parquet
 
-_ARROW: dict[Any, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-    tuple[str, ...]: pa.list_(pa.string()),
-}
-
-_DERIVED = {RecipeResult: ("unscored", "accept_rate"), Pair: ("jaccard", "agreement")}
-"""Properties that become columns too."""
+_LAYOUT = Layout(
+    inside=frozenset({RecipeResult, Bin}),
+    named=frozenset({Estimate}),
+    derived={
+        RecipeResult: {"unscored": int, "accept_rate": float},
+        Pair: {"jaccard": float, "agreement": float},
+    },
+)
 
 _TABLES = frozenset({"results", "pairs", "examples", "sweeps", "histograms", "judges"})
 """Fields of an ablation that are tables of their own."""
-
-_INSIDE = frozenset({RecipeResult, Bin})
-"""Nouns inside of others whose fields become columns as they are."""
-
-Get = Callable[[Any], Any]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Column:
-    name: str
-    type: pa.DataType
-    get: Get
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,58 +47,14 @@ def parquet_files(ablation: Ablation) -> dict[str, bytes]:
         for entry in one.bins
     ]
     tables: dict[str, pa.Table] = {
-        "results": _table(RecipeResult, ablation.results),
-        "pairs": _table(Pair, ablation.pairs),
-        "examples": _table(Example, ablation.examples),
-        "sweeps": _table(SweepPoint, ablation.sweeps),
-        "histograms": _table(HistogramBin, bins),
-        "judges": _table(Judge, ablation.judges),
+        "results": arrow_table(RecipeResult, ablation.results, _LAYOUT),
+        "pairs": arrow_table(Pair, ablation.pairs, _LAYOUT),
+        "examples": arrow_table(Example, ablation.examples, _LAYOUT),
+        "sweeps": arrow_table(SweepPoint, ablation.sweeps, _LAYOUT),
+        "histograms": arrow_table(HistogramBin, bins, _LAYOUT),
+        "judges": arrow_table(Judge, ablation.judges, _LAYOUT),
     }
-    return {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
-
-
-def _parquet(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    return buffer.getvalue()
-
-
-def _table(kind: type, rows: Sequence[object]) -> pa.Table:
-    columns = list(_columns(kind, lambda row: row))
-    arrays = [pa.array([column.get(row) for row in rows], column.type) for column in columns]
-    return pa.table(arrays, names=[column.name for column in columns])
-
-
-def _columns(kind: type, reach: Get) -> Iterator[_Column]:
-    """The columns of a noun; those of the nouns inside it stand in their place."""
-    for name, hint in hints(kind).items():
-        inner = _then(reach, name)
-        if hint is Estimate:
-            yield from _estimate(name, inner)
-        elif hint in _INSIDE:
-            yield from _columns(hint, inner)
-        else:
-            yield _Column(name, _ARROW[_not_none(hint)], inner)
-    for name in _DERIVED.get(kind, ()):
-        yield _Column(name, pa.int64() if name == "unscored" else pa.float64(), _then(reach, name))
-
-
-def _estimate(name: str, reach: Get) -> Iterator[_Column]:
-    yield _Column(name, pa.float64(), _then(reach, "value"))
-    for part in ("low", "high"):
-        yield _Column(f"{name}_{part}", pa.float64(), _then(reach, part))
-    yield _Column(f"{name}_labelled", pa.int64(), _then(reach, "labelled"))
-
-
-def _then(reach: Get, name: str) -> Get:
-    return lambda row: storable(getattr(reach(row), name))
-
-
-def _not_none(hint: Any) -> Any:
-    """`X` for `X | None`."""
-    if isinstance(hint, types.UnionType):
-        return next(arg for arg in get_args(hint) if arg is not types.NoneType)
-    return hint
+    return {f"{name}.parquet": parquet(table) for name, table in tables.items()}
 
 
 def facts_json(ablation: Ablation, files: Sequence[str]) -> bytes:
@@ -130,5 +68,6 @@ def facts_json(ablation: Ablation, files: Sequence[str]) -> bytes:
     return orjson.dumps(storable(record), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
+CLAIM = "ablation.json"
 MADE_BY = "trajset ablate"
 """Under `made_by` in `ablation.json`: by it an earlier report is known as ours."""

@@ -22,7 +22,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from matplotlib.typing import RcKeyType
 
 from . import forms
@@ -219,6 +219,20 @@ def panel_rows(size: Size, count: int) -> int:
 def shares(axis: Axis) -> None:
     """Ticks in percent."""
     axis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def ticks_at(most: int) -> MaxNLocator:
+    """Places for at most so many steps between ticks, at round numbers."""
+    return MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+
+
+def worded(axis: Axis, words: Callable[[float], str]) -> None:
+    """Ticks in words of their own."""
+
+    def at(value: float, _place: int | None) -> str:
+        return words(value)
+
+    axis.set_major_formatter(FuncFormatter(at))
 
 
 Draw = Callable[[Size], Sheet]

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from ..ablation_types import Ablation
 from .figure import Colour
-from .plots import Plot
+from .plot import Plot
 from .templates import context, environment
 
 _DARK = {
@@ -27,10 +27,13 @@ _DARK = {
 
 def html_report(ablation: Ablation, plots: Sequence[Plot]) -> str:
     """The text of `report.html`. Text from data is escaped; only our own drawings go in as they are."""
-    made = environment()
-    style = f"{_colours()}\n{_package_text('report.css')}"
-    page = made.get_template("report.html.jinja").render({**context(ablation, plots), "style": style})
-    return f"{page.strip()}\n"
+    page = environment().get_template("report.html.jinja")
+    return f"{page.render({**context(ablation, plots), 'style': style()}).strip()}\n"
+
+
+def style() -> str:
+    """The style sheet of a report, with the colours that drawings take from the page."""
+    return f"{_colours()}\n{_package_text('report.css')}"
 
 
 def _colours() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..ablation_types import Ablation
 from . import markdown
-from .plots import Plot
+from .plot import Plot
 from .table import Cell, Column, Group, Table
 from .templates import context, environment
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..ablation_types import Ablation, Design, Estimate, Histogram, RecipeResult
 from . import forms
-from .figure import NARROW, WIDE, Draw, svg, themed
+from .figure import Draw
+from .plot import Plot, Words, draw_plot
 from .plot_bars import Bars
 from .plot_overlap import Overlaps
 from .plot_rates import Point, Rates
@@ -21,50 +22,12 @@ _MOST = 12
 """Panels or sources that a plot shows at most; the tables have all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """A plot drawn for a wide page and for a phone, as SVG with the light colours."""
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    wide: str
-    narrow: str
-
-    @property
-    def inline(self) -> tuple[str, str]:
-        """Both drawings in the colours of the page."""
-        return themed(self.wide), themed(self.narrow)
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    name: str
-    title: str
-    caption: str
-    alt: str
-
-
 def drawn(ablation: Ablation) -> tuple[Plot, ...]:
     """Every plot that the ablation has numbers for; the same text for equal ablations."""
-    return tuple(_drawn(words, draw) for words, draw in _plots(ablation))
+    return tuple(draw_plot(words, draw) for words, draw in _plots(ablation))
 
 
-def _drawn(words: _Words, draw: Draw) -> Plot:
-    wide, narrow = (svg(words.name, size, draw) for size in (WIDE, NARROW))
-    return Plot(words.name, words.title, words.caption, words.alt, wide, narrow)
-
-
-def standalone(plot: Plot) -> bytes:
-    """The wide drawing as a file of its own, on white."""
-    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    body = plot.wide.replace("<svg ", f"<svg {names} ", 1)
-    head, _, rest = body.partition(">")
-    return f'{head}><rect width="100%" height="100%" fill="#ffffff"/>{rest}\n'.encode()
-
-
-def _plots(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+def _plots(ablation: Ablation) -> Iterator[tuple[Words, Draw]]:
     yield from _rates(ablation, _FDR)
     yield from _rates(ablation, _FPR)
     yield from _bars(ablation, "f1", "F1 of the answer", "F1 (0 to 1)")
@@ -86,7 +49,7 @@ _FDR = _Rate("FDR", "FDR (wrong rows over kept rows)", "is kept", lambda result:
 _FPR = _Rate("FPR", "FPR (wrong rows kept over all wrong rows)", "is wrong", lambda result: result.fpr)
 
 
-def _rates(ablation: Ablation, rate: _Rate) -> Iterator[tuple[_Words, Draw]]:
+def _rates(ablation: Ablation, rate: _Rate) -> Iterator[tuple[Words, Draw]]:
     points, missing = _points(ablation, rate)
     if not points:
         return
@@ -97,7 +60,7 @@ def _rates(ablation: Ablation, rate: _Rate) -> Iterator[tuple[_Words, Draw]]:
     if missing:
         caption += f" Not drawn: {', '.join(missing)}."
     said = [*map(_said, points), *map(_published_said, boxes)]
-    words = _Words(
+    words = Words(
         name=f"accept_{rate.short.lower()}",
         title=f"Accept rate against {rate.short}",
         caption=caption,
@@ -136,7 +99,7 @@ def _published_said(box: Published) -> str:
     return f"published for {box.title}: {box.accept_text}, {box.wrong_text}"
 
 
-def _bars(ablation: Ablation, column: str, title: str, words: str) -> Iterator[tuple[_Words, Draw]]:
+def _bars(ablation: Ablation, column: str, title: str, words: str) -> Iterator[tuple[Words, Draw]]:
     own = [one for one in ablation.histograms if one.column == column]
     found = [one for one in own if one.recipe is None or one.unknown or any(bar.rows for bar in one.bins)]
     if not found:
@@ -152,7 +115,7 @@ def _bars(ablation: Ablation, column: str, title: str, words: str) -> Iterator[t
         caption += f" Not drawn: {', '.join(empty)} (no row kept)."
     alt = f"{title}, rows per bin. {'; '.join(map(_tallest, found))}."
     made = Bars(_names(ablation), everything, kept, thresholds, words, whole=column == _SEARCHES)
-    yield _Words("searches" if column == _SEARCHES else column, title, caption, alt), made.draw
+    yield Words("searches" if column == _SEARCHES else column, title, caption, alt), made.draw
 
 
 def _names(ablation: Ablation) -> list[str]:
@@ -169,7 +132,7 @@ def _tallest(one: Histogram) -> str:
     return f"{name}: {total:,} rows, most ({top.rows:,}) at {where}"
 
 
-def _overlaps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+def _overlaps(ablation: Ablation) -> Iterator[tuple[Words, Draw]]:
     pairs = [pair for pair in ablation.pairs if pair.source is None]
     if not pairs:
         return
@@ -181,12 +144,12 @@ def _overlaps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
     ]
     caption = "Over the rows on which both recipes have a verdict. A recipe's column starts below its name."
     yield (
-        _Words("overlap", "Overlap of recipes", caption, f"{'; '.join(said)}."),
+        Words("overlap", "Overlap of recipes", caption, f"{'; '.join(said)}."),
         Overlaps(recipes, pairs).draw,
     )
 
 
-def _sources(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+def _sources(ablation: Ablation) -> Iterator[tuple[Words, Draw]]:
     results = [result for result in ablation.results if result.source is not None]
     sources = list(dict.fromkeys(result.source for result in results if result.source is not None))
     if not sources:
@@ -200,7 +163,7 @@ def _sources(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
         caption += f" Drawn are the {len(shown)} sources with most rows of {len(sources)}."
     title = f"Recipes by {forms.clean(ablation.grouped_by)}"
     alt = f"{title}: accept rate, FDR and FPR of {len(shown)} sources, as in the table."
-    yield _Words("sources", title, caption, alt), Sources(recipes, shown, results).draw
+    yield Words("sources", title, caption, alt), Sources(recipes, shown, results).draw
 
 
 def _largest(sources: Sequence[str], results: Sequence[RecipeResult]) -> list[str]:
@@ -210,7 +173,7 @@ def _largest(sources: Sequence[str], results: Sequence[RecipeResult]) -> list[st
     return [source for source in sources if source in largest]
 
 
-def _sweeps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
+def _sweeps(ablation: Ablation) -> Iterator[tuple[Words, Draw]]:
     every = [Curve(points) for _, points in curves(ablation)]
     if not every:
         return
@@ -220,4 +183,4 @@ def _sweeps(ablation: Ablation) -> Iterator[tuple[_Words, Draw]]:
     if len(shown) < len(every):
         caption += f" Drawn are {len(shown)} of {len(every)} curves; the table has all."
     alt = f"{'. '.join(map(described, shown))}."
-    yield _Words("sweep", "Threshold sweep", caption, alt), Sweeps(shown, ablation.thresholds).draw
+    yield Words("sweep", "Threshold sweep", caption, alt), Sweeps(shown, ablation.thresholds).draw

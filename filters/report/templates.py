@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ..ablation_types import Ablation
 from . import facts, forms, tables
-from .plots import Plot
+from .columns import CLAIM, MADE_BY
+from .plot import Plot
 from .table import Table
 
 
@@ -38,10 +39,12 @@ _LONG = 24
 """Rows from which on a table is folded away."""
 
 
-def environment() -> Environment:
-    """Templates of this package: HTML escapes what it is given; a name that is not there is an error."""
+def environment(*packages: str) -> Environment:
+    """Templates of further packages, then of this one: HTML escapes what it is given; a name that is not
+    there is an error."""
+    own = (__package__ or "").rpartition(".")[0]
     made = Environment(
-        loader=PackageLoader((__package__ or "").rpartition(".")[0]),
+        loader=ChoiceLoader([PackageLoader(package) for package in (*packages, own)]),
         autoescape=select_autoescape(("html.jinja",)),
         trim_blocks=True,
         lstrip_blocks=True,
@@ -55,6 +58,8 @@ def context(ablation: Ablation, plots: Sequence[Plot]) -> dict[str, Any]:
     """The names that a template may use."""
     return {
         "ablation": ablation,
+        "made_by": MADE_BY,
+        "claim": CLAIM,
         "title": f"Filter ablation of {forms.cut(forms.clean(ablation.data), 80)}",
         "warnings": facts.warnings(ablation),
         "facts": facts.facts(ablation),

@@ -46,7 +46,7 @@ def _parts(ablation: Ablation) -> Iterator[RenderableType]:
     )
     for table in shown:
         if table is not None:
-            yield from _table(table)
+            yield from printed(table)
     yield from _disagreements(ablation)
 
 
@@ -59,8 +59,10 @@ def _sweeps(ablation: Ablation) -> Table | None:
     return cut and dataclasses.replace(cut, notes=(*cut.notes, "The sweep by source stands in the report."))
 
 
-def _table(table: Table) -> Iterator[RenderableType]:
-    yield Text(f"\n{forms.clean(table.title)}", style="bold")
+def printed(table: Table, titled: bool = True) -> Iterator[RenderableType]:
+    """A table with its title, if it shall have one, and its notes, for `Console.print`."""
+    if titled:
+        yield Text(f"\n{forms.clean(table.title)}", style="bold")
     for group in table.groups:
         if group.heading is not None:
             yield Text(f"\n{forms.clean(group.heading)}", style="bold")
@@ -74,7 +76,7 @@ def _grid(table: Table, group: Group) -> RichTable:
     kept = [number for number, column in enumerate(table.columns) if column.narrow]
     for number in kept:
         column = table.columns[number]
-        heading = column.heading.replace(" ", "\n").replace("/", "/\n")
+        heading = forms.clean(column.heading).replace(" ", "\n").replace("/", "/\n")
         made.add_column(Text(heading), justify="right" if column.numeric else "left", overflow="fold")
     for row in group.rows:
         made.add_row(*(_cell(row[number]) for number in kept))

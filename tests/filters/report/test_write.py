@@ -98,7 +98,7 @@ def limit_files(size: int) -> None:
 def test_a_full_disk_is_one_clear_error_and_the_earlier_report_stays(tmp_path: Path) -> None:
     write_report(samples.small(), tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
-    tests = str(Path(__file__).resolve().parents[2])
+    tests = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
     run = subprocess.run(
         [sys.executable, "-c", WRITE, str(tmp_path)],
         capture_output=True,
