@@ -1,4 +1,4 @@
-"""The laboratory's exams: questions about a world that no trainer has seen, live, noisy, closed book, adaptive."""
+"""The exams: questions about a world that no trainer has seen, live, noisy, closed book and adaptive."""
 
 from __future__ import annotations
 

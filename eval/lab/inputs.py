@@ -1,4 +1,4 @@
-"""What the laboratory starts from: two worlds, their indexes, the rows of the simulated teacher, a student."""
+"""What the laboratory starts from: two worlds, their indexes, rows of the simulated teacher, a student."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ...builder.dataset import LocalDataset, Tables, write_dataset
 from ...builder.journal import FILE_NAME
 from ...builder.manifest import MANIFEST, MadeBy
 from ...builder.prompts import Policy, load_prompt
+from ...builder.questions import load_questions
 from ...builder.retrieval.noise import NoisyRetriever, parse_noise
 from ...builder.retrieval.tantivy_index import TantivyRetriever, build_index
 from ...builder.rollout import Agent
-from ...builder.questions import load_questions
 from ...builder.schema import Row
 from ...builder.shards import write_file
 from ...builder.world.files import CORPUS, load_world, write_world

@@ -1,7 +1,7 @@
 """What the base reads first: some of the exam world's facts, a part of them wrong, as questions with answers.
 
-It stands for what a pretrained model has read. The questions are asked closed book, in all their wordings; the
-trainers never see the exam world again.
+It stands for what a pretrained model has read. The questions are asked closed book, in all their wordings;
+the trainers never see the exam world again.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def known_answers(world: World, knobs: TeacherKnobs) -> dict[str, str]:
     """What a memory with these knobs answers to the world's one-hop questions, by question id; what it does
     not know is left out."""
     memory = Memory(world, knobs)
-    found = {id: memory.recall(chain.starts[0], chain.path[0]) for id, chain in world.chains.items()}
-    return {id: answer for id, answer in found.items() if answer is not None}
+    found = {name: memory.recall(chain.starts[0], chain.path[0]) for name, chain in world.chains.items()}
+    return {name: answer for name, answer in found.items() if answer is not None}
 
 
 def memory_rows(world: World, knobs: TeacherKnobs, each: int) -> Iterator[Row]:

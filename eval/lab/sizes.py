@@ -1,7 +1,8 @@
 """How much of everything the laboratory makes, and with which settings: the same ones for all methods.
 
-None of it was chosen for what a claim comes out as. Steps and learning rates are those at which a method works
-at all on this kind of student (docs/lab.md); the teacher's habits are set to the published gap in searching.
+None of it was chosen for what a claim comes out as. Steps and learning rates are those at which a method
+works at all on this kind of student (docs/lab.md); the teacher's habits are set to the published gap in
+searching.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from ...builder.world_config import TeacherKnobs
 class Sizes:
     """One size of the laboratory.
 
-    Counts of questions: `tool_questions` give the base its use of the tool, `questions` the rows of the raw set
-    that the recipes filter, `new_questions` those that RFT samples on, `exam_questions` the exam. The memory
-    holds the exam world's facts as `knobs` say, each `memory_rows` times.
+    Counts of questions: `tool_questions` give the base its use of the tool, `questions` the rows of the raw
+    set that the recipes filter, `new_questions` are those that RFT samples on, `exam_questions` the exam. The
+    memory is told each fact in `memory_rows` rows, and in `rehearsals` rows while the tool is learnt.
     """
 
     entities: int = 20_000
@@ -64,9 +65,9 @@ SMOKE = Sizes(
 """Everything once, in minutes: it tries the laboratory out and shows nothing about the claims."""
 
 KNOBS = TeacherKnobs(known=0.5, known_wrongly=0.25, diligence=0.5)
-"""The simulated teacher. Of the rows with a right answer about a fifth has no search, as published students
-distilled from such rows search a quarter less (1.89 against 2.47 a question). The students' memory is as large
-and as wrong."""
+"""The simulated teacher. Of its rows with a right answer about a fifth has no search: published students
+distilled from such rows search a quarter less (1.89 against 2.47 a question). The students' memory is as
+large and as wrong."""
 
 NOISE = "drop=0.1"
 """Searches that fail: of the teacher's, so that its rows show what to do then, and of the noisy exam."""

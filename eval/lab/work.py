@@ -80,7 +80,7 @@ def _performed(task: Task, places: Places, hands: Hands) -> bool:
 
 
 def begin_worker(parent: int) -> None:
-    """Called once in a new worker: Ctrl-C reaches it through its parent alone, and it stops when that is gone."""
+    """Called once in a new worker: Ctrl-C reaches it through its parent alone; without that it stops."""
     os.setpgid(0, 0)
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything is made here
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
