@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..dataset_cards.render import write_card
-from ..eval.lab.places import Places
+from ..eval.lab.places import End, Places
 from ..eval.lab.plan import Task, plan
 from ..eval.lab.run import Watch, run_tasks
 from ..eval.lab.sizes import SMOKE, Sizes
@@ -71,7 +71,7 @@ def _watched(tasks: tuple[Task, ...], places: Places) -> Generator[Watch]:
     """A bar over the tasks, and what is under way; without a terminal a line for each that is done."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bars:
-        before = sum(places.seconds(task) is not None for task in tasks)
+        before = sum(places.end(task.name) is not None for task in tasks)
         bar = bars.add_task("", total=len(tasks), completed=before)
         under_way: list[str] = []
 
@@ -79,9 +79,9 @@ def _watched(tasks: tuple[Task, ...], places: Places) -> Generator[Watch]:
             under_way.append(task.name)
             bars.update(bar, description=", ".join(under_way))
 
-        def done(task: Task, seconds: float) -> None:
+        def done(task: Task, end: End) -> None:
             under_way.remove(task.name)
             bars.update(bar, advance=1, description=", ".join(under_way))
-            say(f"{task.name}: {seconds:,.0f} s")
+            say(f"{task.name}: {end.reason or f'{end.seconds:,.0f} s'}")
 
         yield Watch(begun, done)

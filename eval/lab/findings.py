@@ -36,6 +36,10 @@ class SeedFindings:
     means: Mapping[Key, float]
     adaptive: Mapping[tuple[str, float], float]
 
+    def has(self, model: str) -> bool:
+        """Whether the student was examined."""
+        return (model, Mode.LIVE, "f1") in self.means
+
     def mean(self, model: str, mode: Mode, measure: str) -> float:
         """A mean over the exam's questions.
 
@@ -95,4 +99,5 @@ def findings(places: Places, seed: int, options: EvaluationOptions) -> SeedFindi
 
 
 def _curve(places: Places, model: str, seed: int) -> tuple[AdaptivePoint, ...]:
-    return read_probe(places.probe(model, seed) / PROBE).probe.curve
+    file = places.probe(model, seed) / PROBE
+    return read_probe(file).probe.curve if file.is_file() else ()

@@ -18,6 +18,14 @@ SETTINGS = "lab.json"
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """A finished task: its seconds, and where nothing came of it the reason."""
+
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """The folders under `out`."""
 
@@ -75,19 +83,22 @@ class Places:
         """The report."""
         return self.out / "report"
 
-    def seconds(self, task: Task) -> float | None:
-        """The seconds that a finished task took; None where it is not finished."""
-        file = self._done(task)
-        return float(_read(file)["seconds"]) if file.is_file() else None
+    def end(self, task: str) -> End | None:
+        """How a task ended; None where it is not finished.
 
-    def finish(self, task: Task, seconds: float) -> None:
-        """Note that a task is done. Raises StorageError: the disk refuses."""
-        with storage(self.out):
-            self._done(task).parent.mkdir(parents=True, exist_ok=True)
-        write_file(self._done(task), json.dumps({"seconds": round(seconds, 1)}).encode())
+        Raises:
+            DataError: the note of it is damaged.
+        """
+        file = self.out / "done" / f"{task}.json"
+        return End(**_read(file)) if file.is_file() else None
 
-    def _done(self, task: Task) -> Path:
-        return self.out / "done" / f"{task.name}.json"
+    def finish(self, task: Task, end: End) -> None:
+        """Note that a task is done.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        write_file(self.out / "done" / f"{task.name}.json", json.dumps(dataclasses.asdict(end)).encode())
 
     def enter(self, sizes: Sizes, seeds: int) -> None:
         """Make the folder, or go on in it.

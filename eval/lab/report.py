@@ -53,12 +53,21 @@ def lab_report(places: Places, sizes: Sizes, tasks: Sequence[Task], command: str
     sources = [source for seed in seeds for source in exam_rows(places, seed)]
     probes = [read_probe(places.probe(model, seeds[0]) / PROBE).probe for model in _PROBED]
     evaluation = evaluate(sources, probes, options, _facts(places, tasks, command))
-    lead = (_verdicts(held, len(seeds)), _students(found), _adaptive(found), _rows_kept(places, seeds))
+    without = tuple(
+        f"{task.name}: {end.reason}" for task in tasks if (end := places.end(task.name)) and end.reason
+    )
+    students = [model for model in STUDENTS if all(seed.has(model) for seed in found)]
+    lead = (
+        _verdicts(held, len(seeds)),
+        _students(found, students, without),
+        _adaptive(found, students),
+        _rows_kept(places, seeds),
+    )
     return LabReport(held, evaluation, document(evaluation, lead, Beside.NEVER))
 
 
 def _facts(places: Places, tasks: Sequence[Task], command: str) -> Mapping[str, str]:
-    seconds = [places.seconds(task) or 0.0 for task in tasks]
+    seconds = [end.seconds for task in tasks if (end := places.end(task.name))]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     knobs = (
@@ -122,7 +131,7 @@ _SETTING = (
 )
 
 
-def _students(found: Sequence[SeedFindings]) -> Section:
+def _students(found: Sequence[SeedFindings], students: Sequence[str], without: Sequence[str]) -> Section:
     measures: tuple[tuple[str, Mode, str], ...] = (
         ("F1 live", Mode.LIVE, "f1"),
         ("F1 noisy", Mode.NOISY, "f1"),
@@ -142,7 +151,7 @@ def _students(found: Sequence[SeedFindings]) -> Section:
                 for _, mode, measure in measures
             ),
         )
-        for model in STUDENTS
+        for model in students
     )
     table = Table(
         name="students",
@@ -153,21 +162,22 @@ def _students(found: Sequence[SeedFindings]) -> Section:
         ),
         groups=(Group(None, rows),),
         notes=(
-            "Means over the seeds with 95% intervals by Student's t. F1 and shares in points of 100; searches "
-            "by question. Hallucination: wrong answers that rest on something that was not retrieved, alone or "
-            "with bad retrieval.",
+            "Means over the seeds with 95% intervals (Student's t). F1 and shares in points of 100; searches "
+            "are those of a question. Hallucination: wrong answers that rest on something that was not "
+            "retrieved, alone or with bad retrieval.",
+            *without,
         ),
     )
     return Section("students", "Students", tables=(table,))
 
 
-def _adaptive(found: Sequence[SeedFindings]) -> Section:
+def _adaptive(found: Sequence[SeedFindings], students: Sequence[str]) -> Section:
     rows = tuple(
         (
             Shown(model),
             *(_mean([seed.adaptive[model, percent] for seed in found], _signed) for percent in _PERCENTS),
         )
-        for model in STUDENTS
+        for model in students
     )
     table = Table(
         name="adaptive",

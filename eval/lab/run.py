@@ -10,17 +10,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .places import Places
+from .places import End, Places
 from .plan import Task, ready
 from .work import QUICK, Hands, begin_worker, perform
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who looks on: `begun` hears of every task that begins, `done` of each that ends, with its seconds."""
+    """Who looks on: `begun` hears of every task that begins, `done` of each that ends, and how."""
 
     begun: Callable[[Task], object]
-    done: Callable[[Task, float], object]
+    done: Callable[[Task, End], object]
 
 
 def run_tasks(tasks: tuple[Task, ...], hands: Hands, workers: int, watch: Watch) -> bool:
@@ -31,7 +31,7 @@ def run_tasks(tasks: tuple[Task, ...], hands: Hands, workers: int, watch: Watch)
     Raises: what a task raises; the others under way end first.
     """
     places = Places(hands.out)
-    finished = frozenset(task.name for task in tasks if places.seconds(task) is not None)
+    finished = frozenset(task.name for task in tasks if places.end(task.name) is not None)
     if len(finished) == len(tasks):
         return True
     with _workers(workers) as pool:
@@ -71,7 +71,7 @@ class _Scheduler:
             if not future.result():
                 return False
             done.add(task.name)
-            self._watch.done(task, self._places.seconds(task) or 0.0)
+            self._watch.done(task, self._places.end(task.name) or End(0.0))
         return True
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .places import Places
+from ...builder.errors import TooFewRowsError
+from .places import End, Places
 from .plan import Task
 from .sizes import Sizes
 
@@ -51,12 +52,15 @@ def perform(task: Task, hands: Hands) -> bool:
     hands.quiet()
     started = time.monotonic()
     places = Places(hands.out)
+    reason = next((end.reason for name in task.needs if (end := places.end(name)) and end.reason), "")
     try:
-        finished = _performed(task, places, hands)
+        finished = bool(reason) or _performed(task, places, hands)
+    except TooFewRowsError as error:  # a student whose rows are not good enough for RFT is a result
+        finished, reason = True, str(error)
     except KeyboardInterrupt:
         return False
     if finished:
-        places.finish(task, time.monotonic() - started)
+        places.finish(task, End(round(time.monotonic() - started, 1), reason))
     return finished
 
 
