@@ -135,8 +135,8 @@ def index(
     Parameters
     ----------
     corpus
-        Passages with a title and a text: a JSONL, JSON or Parquet file (plain or .gz), a folder of them, or
-        `hf:REPO[@REVISION][:SPLIT]`.
+        Passages with a title and a text: a JSONL, JSON or Parquet file (plain or .gz), a folder of them,
+        `hf:REPO[@REVISION][:SPLIT]`, or `pooled:QUESTIONS` for those that the records of a benchmark bring.
     index
         Where it is written: a folder, or `es:URL/ALIAS`, such as `es:http://localhost:9200/wiki`.
     """

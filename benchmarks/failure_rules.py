@@ -1,6 +1,6 @@
 """The failure rule of `trajset.eval.failures` against true causes, on wrong rows of the demo world.
 
-    python benchmarks/failure_rules.py [--questions 600] [--entities 3000] [--seed 0]
+    python benchmarks/failure_rules.py [--questions 600] [--entities 3000] [--seed 0] [--plain]
 
 The simulated teacher answers the same questions under several settings: what it knows, how diligent it is,
 what its search engine (BM25 over the world's passages) is spoilt by. Where each fact came from is known:
@@ -40,6 +40,7 @@ from trajset.builder.world.evidence import Evidence
 from trajset.builder.world.files import CORPUS, write_world
 from trajset.builder.world.oracle import is_correct
 from trajset.builder.world.speech import Source
+from trajset.builder.world.wording import Style
 from trajset.eval.failures import WrongRows, cause_of, is_wrong
 from trajset.eval.results import Failure
 
@@ -172,9 +173,11 @@ def confusion(of: Sequence[Case], titles: bool) -> Counter[tuple[Failure, Failur
     )
 
 
-def setting_cases(config: WorldConfig, folder: Path, names: Sequence[str]) -> list[Case]:
+def setting_cases(
+    config: WorldConfig, folder: Path, names: Sequence[str], style: Style = "varied"
+) -> list[Case]:
     """The wrong rows of some settings in one world, with its search index below `folder`."""
-    world = generate(config)
+    world = generate(config, style)
     write_world(world, folder / "world")
     build_index(str(folder / "world" / CORPUS), folder / "index", IndexConfig(), lambda _: None)
     engine = TantivyRetriever.open(folder / "index")
@@ -188,13 +191,16 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=600)
     parser.add_argument("--entities", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--plain", action="store_true", help="the world's plain style, as micro students get it"
+    )
     parser.add_argument("--errors", type=int, default=0, help="print that many misjudged rows a setting")
     args = parser.parse_args()
     print(describe("scipy", "tantivy"))
     config = WorldConfig(entities=args.entities, questions=args.questions, seed=args.seed)
     print(f"simulated: {config.entities:,} entities, {config.questions:,} questions, seed {config.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        everything = setting_cases(config, Path(folder), tuple(SETTINGS))
+        everything = setting_cases(config, Path(folder), tuple(SETTINGS), "plain" if args.plain else "varied")
     for name in SETTINGS:
         found = [case for case in everything if case.setting == name]
         shares = [accuracy(confusion(found, titles)) for titles in (True, False)]

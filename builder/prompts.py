@@ -21,16 +21,7 @@ from typing import Any, Literal, cast
 
 from .errors import ConfigError, unknown
 from .identity import content_hash
-from .schema import (
-    EVIDENCE_NAME,
-    OBSERVATION_NAME,
-    REMINDER_NAME,
-    Grammar,
-    JsonObject,
-    Message,
-    Passage,
-    SearchCall,
-)
+from .schema import OBSERVATION_NAME, REMINDER_NAME, Grammar, JsonObject, Message, Passage, SearchCall
 
 Policy = Literal["always_search", "adaptive", "closed_book", "gold_evidence"]
 POLICIES: tuple[Policy, ...] = ("always_search", "adaptive")
@@ -259,27 +250,6 @@ def passages_text(passages: Iterable[Passage]) -> str:
         f"[{rank}] {neutralise(passage.title)}\n{neutralise(passage.text)}"
         for rank, passage in enumerate(passages, start=1)
     )
-
-
-_ASKED = "\n\nQuestion: "
-
-
-def render_question(question: str, evidence: str | None = None) -> Message:
-    """The message that asks the question, after the passages that are handed over with it, if any are."""
-    if evidence is None:
-        return Message("user", question)
-    return Message("user", f"{evidence}{_ASKED}{question}", name=EVIDENCE_NAME)
-
-
-def parse_question(message: Message) -> tuple[str, str | None]:
-    """The question in the message that asks it, and the passages handed over; inverse of `render_question`.
-
-    A question that holds the words between the two itself is cut there.
-    """
-    if message.name != EVIDENCE_NAME:
-        return message.content, None
-    evidence, _, question = message.content.rpartition(_ASKED)
-    return question, evidence
 
 
 _OPENING = r"[<\uff1c\ufe64]"

@@ -1,4 +1,4 @@
-"""The passages that a record of a public set brings along: those that its question rests on."""
+"""The passages that a record of a public set brings along, and which of them its question rests on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any, cast
 from .schema import JsonObject, Passage
 
 _ITEM_LISTS = (
-    ("paragraphs", "title", "paragraph_text"),
-    ("gold_docs", "docid", "text"),
+    ("paragraphs", "title", "paragraph_text", None),
+    ("gold_docs", "docid", "text", True),
+    ("30_docs", "title", "text", False),
 )
-"""Columns with a list of objects, and where these have title and text."""
+"""Columns with a list of objects, where these have title and text, and whether all of them support; None:
+each says so itself."""
 
 
 def supporting_passages(values: JsonObject, titles: Sequence[str]) -> tuple[Passage, ...]:
@@ -27,13 +29,19 @@ def supporting_passages(values: JsonObject, titles: Sequence[str]) -> tuple[Pass
     )
 
 
+def all_passages(values: JsonObject) -> Iterator[tuple[str, str]]:
+    """Title and text of every passage in a record."""
+    return ((title, text) for title, text, _ in _passages(values))
+
+
 def _passages(values: JsonObject) -> Iterator[tuple[str, str, bool | None]]:
     """Title, text, and whether it supports; None where the record does not mark it."""
     yield from ((title, text, None) for title, text in _context(values.get("context")))
-    for column, title, text in _ITEM_LISTS:
+    for column, title, text, support in _ITEM_LISTS:
         for item in _objects(values.get(column)):
             if isinstance(item.get(title), str) and isinstance(item.get(text), str):
-                yield item[title], item[text], bool(item.get("is_supporting", True))
+                supports = bool(item.get("is_supporting")) if support is None else support
+                yield item[title], item[text], supports
 
 
 def _context(value: Any) -> Iterator[tuple[str, str]]:

@@ -132,12 +132,8 @@ def load_typed_questions(
     *,
     passages: bool = False,
 ) -> list[TypedQuestion]:
-    """`load_questions` with what else the source says of each question, those with a canary too.
-
-    The passages that a record brings are kept where they are asked for.
-
-    Raises: the same otherwise.
-    """
+    """`load_questions` with what else the source says of each question, those with a canary too; the passages
+    that a record brings where they are asked for. Raises the same otherwise."""
     reading = dataclasses.replace(reading_of(source, fields), passages=passages)
     opened = reading.open()
     reading = dataclasses.replace(reading, dataset=reading.dataset or opened.name)

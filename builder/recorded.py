@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .agent import Agent, Limits
+from .asking import parse_question
 from .chat.model import ChatRequest, ChatUnavailableError, Completion, ContextLengthError
 from .errors import RetrieverError
 from .prompts import (
@@ -20,7 +21,6 @@ from .prompts import (
     WITHOUT_SEARCH,
     Prompt,
     neutralise,
-    parse_question,
     parse_turn,
     read_text,
 )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from .agent import Agent
 from .agent import Limits as Limits
+from .asking import render_question
 from .chat.away import lasting
 from .chat.model import (
     ChatRequest,
@@ -34,7 +35,6 @@ from .prompts import (
     observation_text,
     parse_turn,
     render_observation,
-    render_question,
     render_reminder,
     stop_strings,
 )

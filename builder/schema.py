@@ -260,9 +260,10 @@ class SearchUse:
     """Each search: `query`, `passage_ids`, `titles`, `scores`, `text_hashes`, `error`, and where a summariser
     read the passages `summary`, `summary_prompt_tokens`, `summary_completion_tokens`."""
     answer_in_evidence: bool | None
-    """Whether a gold answer stands in what the model read of its searches; null for yes/no answers."""
+    """Whether a gold answer stands in what the model read of its searches, or was handed; null for yes/no
+    answers."""
     evidence_recall: float | None
-    """Share of `supporting_titles` that was retrieved, in [0, 1]; null without them."""
+    """Share of `supporting_titles` that was retrieved, or handed over, in [0, 1]; null without them."""
     n_memory_cues: int
     """Phrases by which the model says that it speaks from memory, in text that it wrote."""
     memory_cues: tuple[str, ...]
@@ -307,7 +308,7 @@ class Provenance:
     prompt_id: str | None
     """System prompt: policy, grammar and a hash of its text."""
     policy: str | None
-    """Search policy that the prompt asks for."""
+    """Search policy that the prompt asks for; `closed_book` and `gold_evidence` have no search."""
     temperature: float | None
     """Sampling temperature."""
     top_p: float | None

@@ -14,7 +14,8 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from .prompts import neutralise, parse_question, parse_turn
+from .asking import parse_question
+from .prompts import neutralise, parse_turn
 from .schema import (
     EVIDENCE_NAME,
     Conversation,

@@ -23,6 +23,7 @@ from ..builder.schema import JsonObject
 from ..builder.server_record import server_versions
 from ..builder.shards import storage
 from ..builder.summarise import summary_instructions
+from .benchmarks import benchmarks, name_of
 from .ready import ReadyCell, servers_folder
 
 QUESTIONS = "questions.parquet"
@@ -76,6 +77,8 @@ def _facts(ready: ReadyCell) -> JsonObject:
     """What a manifest says of a cell beside its options; the canaries of its questions stand there too."""
     policy = ready.job.agent.prompt.policy
     facts: JsonObject = {"benchmark": ready.cell.benchmark, "mode": str(ready.cell.mode), "policy": policy}
+    if known := benchmarks().get(name_of(ready.cell.options.benchmark[0])):
+        facts["metric"] = known.metric
     if ready.left_out:
         facts["questions-left-out"] = ready.left_out
     if canaries := sorted(set(ready.job.canaries.values())):

@@ -7,7 +7,7 @@ that was interrupted goes on in its journal. A server that fails ends its cell, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -62,7 +62,20 @@ class CellEnd:
         return self.cell.options.out / self.cell.slug
 
 
-def evaluate(cells: Sequence[PlannedCell], watch: Watch, card: Card) -> tuple[CellEnd, ...]:
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nobody looks on."""
+
+    notices: Notices = field(default_factory=Notices)
+
+    def begin(self, cell: PlannedCell, place: int) -> Report:
+        """Hears nothing."""
+        return lambda _: None
+
+
+def evaluate(
+    cells: Sequence[PlannedCell], watch: Watch | None = None, card: Card = lambda _: None
+) -> tuple[CellEnd, ...]:
     """Make all cells that are not finished, in order.
 
     Raises:
@@ -70,7 +83,7 @@ def evaluate(cells: Sequence[PlannedCell], watch: Watch, card: Card) -> tuple[Ce
             before anything is made.
         StorageError: the disk refuses; what was committed stays.
     """
-    return run_in_loop(_Evaluation(watch, card).run(cells))
+    return run_in_loop(_Evaluation(watch or Quiet(), card).run(cells))
 
 
 class _Evaluation:

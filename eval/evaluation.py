@@ -23,9 +23,10 @@ from ..builder.world.questions import DATASET as DEMO_WORLD
 from .bootstrap import DEFAULT, Draws
 from .cells import Mode
 from .comparison import loss_splits, noise_curves, paired_each
+from .failure_judge import FailureJudge
 from .failures import WRONG, WrongRows, failures_of, with_failures
 from .frame import Measurement
-from .gathering import gather, measurements
+from .gathering import Gathered, gather, measurements
 from .metrics import summarise
 from .question_facts import read_facts
 from .results import Evaluation, Failure, Probe
@@ -41,7 +42,7 @@ class EvaluationOptions:
     """How rows are evaluated. `questions` are files with types, hops, supporting titles (`question_facts`).
 
     `examples` of wrong rows are kept for each class; `most_pairs` of measurements are compared in each group
-    of measurements that could be.
+    of measurements that could be. A `judge` says why rows are wrong, in place of the rule.
     """
 
     questions: tuple[Path, ...] = ()
@@ -49,6 +50,7 @@ class EvaluationOptions:
     examples: int = 3
     most_pairs: int = 30
     draws: Draws = DEFAULT
+    judge: FailureJudge | None = None
 
 
 OPTIONS = EvaluationOptions()
@@ -92,8 +94,9 @@ def evaluate(
     Raises:
         DataError: no rows and no probes, or a file cannot be read.
         ConfigError: no such measure to tell wrong rows by.
+        ChatServerError: the judge's server refuses for good.
     """
-    found = gather(sources, read_facts(options.questions), options.wrong)
+    found = gather(sources, read_facts(options.questions), options.wrong, options.judge)
     if found is None:
         return _of_probes(probes, facts or {})
     plain = measurements(found.frame)
@@ -107,7 +110,7 @@ def evaluate(
         noise=noise_curves(plain, draws),
         losses=loss_splits(plain, draws),
         probes=tuple(probes),
-        facts={**(facts or {}), **_facts(found.frame, options, left_out)},
+        facts={**(facts or {}), **_facts(found, options, left_out)},
         simulated=_is_simulated(found.frame) or any(probe.simulated for probe in probes),
     )
 
@@ -125,11 +128,13 @@ def _is_simulated(frame: pl.DataFrame) -> bool:
     return bool(frame.select(rows.any()).item())
 
 
-def _facts(frame: pl.DataFrame, options: EvaluationOptions, left_out: int) -> dict[str, str]:
+def _facts(found: Gathered, options: EvaluationOptions, left_out: int) -> dict[str, str]:
     draws, wrong = options.draws, options.wrong
+    judge = options.judge and f"{options.judge.model.name}; {found.unread:,} replies unreadable: by the rule"
     facts = {
         "draws": f"{draws.resamples:,} bootstrap draws of questions, seed {draws.seed}",
         "wrong rows": f"{wrong.measure} at most {wrong.bar:g}",
+        "failures by": judge or "the written rule",
         "trajset": version("trajset"),
     }
     return facts | ({"pairs left out": f"{left_out:,}"} if left_out else {})

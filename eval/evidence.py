@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..builder.errors import DataError, Problem
 from ..builder.prompts import passages_text
 from ..builder.questions import TypedQuestion
-from ..builder.retrieval.by_title import passages_titled
+from ..builder.retrieval.by_title import Titled, passages_titled
 from ..builder.retrieval.retriever import Retriever
 from ..builder.schema import Hit, Passage
 
@@ -53,7 +53,9 @@ def hand_over(questions: Sequence[TypedQuestion], engine: Callable[[], Retriever
         found, source = {one.question.question_id: one.passages for one in questions}, NoSearch(*_OF_RECORDS)
     else:
         retriever = engine()
-        found = {one.question.question_id: _looked_up(one, retriever, most) for one in questions}
+        titles = [title for one in questions for title in one.question.supporting_titles or ()]
+        titled = passages_titled(retriever, titles, most)
+        found = {one.question.question_id: _of_titles(one, titled) for one in questions}
         source = NoSearch(f"gold-evidence:titles,most={most}", retriever.corpus)
     whole = [one for one in questions if _is_whole(one, found[one.question.question_id])]
     if not whole:
@@ -67,9 +69,9 @@ def hand_over(questions: Sequence[TypedQuestion], engine: Callable[[], Retriever
 _OF_RECORDS = (f"gold-evidence:{RECORDS}", RECORDS)
 
 
-def _looked_up(one: TypedQuestion, retriever: Retriever, most: int) -> tuple[Passage, ...]:
+def _of_titles(one: TypedQuestion, titled: Titled) -> tuple[Passage, ...]:
     titles = dict.fromkeys(one.question.supporting_titles or ())
-    return tuple(passage for title in titles for passage in passages_titled(retriever, title, most))
+    return tuple(passage for title in titles for passage in titled.get(title, ()))
 
 
 def _is_whole(one: TypedQuestion, passages: Sequence[Passage]) -> bool:

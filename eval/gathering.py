@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..builder.errors import ConfigError, unknown
+from ..builder.event_loop import run_in_loop
 from .cells import Cell, Made
+from .failure_judge import FailureJudge, JudgedFailures
 from .failures import WrongRows, explained
 from .frame import MADE, SCORES, Measurement, judges_in
 from .question_facts import KnownQuestions
@@ -22,32 +24,47 @@ _REVISION = 8
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The numbers of all rows (`frame`), each row once, and the cause of each wrong row by its id."""
+    """The numbers of all rows (`frame`), each row once, and the cause of each wrong row by its id.
+
+    `unread` of the causes are the rule's, because a judge's reply could not be read.
+    """
 
     frame: pl.DataFrame
     causes: Mapping[str, FailureExample]
+    unread: int
 
 
-def gather(sources: Iterable[RowSource], given: KnownQuestions, wrong: WrongRows) -> Gathered | None:
+def gather(
+    sources: Iterable[RowSource], given: KnownQuestions, wrong: WrongRows, judge: FailureJudge | None = None
+) -> Gathered | None:
     """What several sources hold; None where that is nothing. A row that stands in several counts once.
 
-    `given` is known of the questions; it goes before what a source says beside its rows.
+    `given` is known of the questions; it goes before what a source says beside its rows. With a `judge` it
+    says why rows are wrong, in place of the rule.
 
     Raises:
         ConfigError: no such measure to tell wrong rows by.
         DataError: a file cannot be read.
+        ChatServerError: the judge's server refuses for good.
     """
     frames: list[pl.DataFrame] = []
     causes: dict[str, FailureExample] = {}
+    unread = 0
     for source in sources:
         known = source.known().and_then(given)
         frame = known.told(source.frame())
         ids = set(_wrong_ids(frame, wrong)) - causes.keys()
-        causes |= explained(source.rows(ids), known.titles(frame))
+        rows, titles = source.rows(ids), known.titles(frame)
+        found = (
+            run_in_loop(judge.causes(rows, titles)) if judge else JudgedFailures(explained(rows, titles), 0)
+        )
+        causes |= found.causes
+        unread += found.unread
         frames.append(frame)
     if not sum(frame.height for frame in frames):
         return None
-    return Gathered(pl.concat(frames, how="diagonal").unique("id", keep="first", maintain_order=True), causes)
+    frame = pl.concat(frames, how="diagonal").unique("id", keep="first", maintain_order=True)
+    return Gathered(frame, causes, unread)
 
 
 def _wrong_ids(frame: pl.DataFrame, wrong: WrongRows) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -106,9 +106,10 @@ def plan_cells(config: EvalConfig) -> tuple[PlannedCell, ...]:
 
     Raises:
         ConfigError: no model, no benchmark or no index is named; a noise is none; or two cells would share a
-            folder.
+            folder, or could not be told apart by their rows.
     """
     cells = tuple(_cells(config))
+    _check_distinct(cells)
     slugs = [cell.slug.lower() for cell in cells]
     for slug in slugs:
         if slugs.count(slug) > 1:
@@ -119,6 +120,29 @@ def plan_cells(config: EvalConfig) -> tuple[PlannedCell, ...]:
             fix = "Name it with --index, or leave the modes that search out."
             raise ConfigError(str(Problem("index", f"must be given for {cell.title}", None, fix)))
     return cells
+
+
+def _check_distinct(cells: Sequence[PlannedCell]) -> None:
+    """Rows name model and search engine, and say nothing of tables.
+
+    Raises:
+        ConfigError: two models of the matrix, or two ways of searching, have the same names in their rows.
+    """
+    names: dict[str, dict[object, str]] = {"revision": {}, "index": {}}
+    for cell in cells:
+        options = cell.options
+        search = options.retrieval
+        fusion = (search.fusion_constant, search.fusion_depth) if len(options.index) > 1 else ()
+        way = (cell.benchmark, options.index, fusion, options.summaries) if cell.searches else cell.benchmark
+        for field, key, name in (
+            ("revision", (options.model, options.revision, options.world), cell.model),
+            ("index", repr(way), cell.retrieval if cell.searches else ""),
+        ):
+            other = names[field].setdefault(key, name)
+            if other != name:
+                rule = f"must tell {other!r} and {name!r} apart, whose rows would name the same"
+                fix = f"Give one of them another {field}, or evaluate it into a folder of its own."
+                raise ConfigError(str(Problem(field, rule, key, fix)))
 
 
 def _cells(config: EvalConfig) -> Iterator[PlannedCell]:

@@ -25,7 +25,7 @@ def verdict(probe: Probe) -> str:
     last = inner[-1]
     return (
         "Adaptive search changes F1 at no share by more than chance explains: "
-        f"at {last.percent:g} % by {change(last.change)}{_saved(probe, last)}."
+        f"at {last.percent:g} % by {change(last.change)} points{_saved(probe, last)}."
     )
 
 

@@ -22,6 +22,8 @@ from ..builder.retrieval.noise import NoisyRetriever, parse_noise
 from ..builder.retrieval.opening import open_index
 from ..builder.retrieval.retriever import Retriever
 from ..builder.watching import Audience
+from ..builder.world.questions import DATASET as DEMO_WORLD
+from .benchmarks import name_of
 from .cells import Mode
 from .evidence import NoSearch, hand_over
 from .matrix import PlannedCell
@@ -110,7 +112,7 @@ class Shared:
         return self.engines[key]
 
     def _reading(self, cell: PlannedCell, config: CollectConfig) -> _Reading:
-        asked = self._asked(config)
+        asked = [_under_name(cell, one) for one in self._asked(config)]
         if cell.mode is Mode.CLOSED_BOOK:
             return _Reading(NoSearch(), asked)
         if cell.mode is Mode.GOLD_EVIDENCE:
@@ -145,6 +147,15 @@ class Shared:
                 dataclasses.replace(config, out=servers_folder(cell)), self.notices
             )
         return self.models[key]
+
+
+def _under_name(cell: PlannedCell, one: TypedQuestion) -> TypedQuestion:
+    """A question of a benchmark that has a name of its own in the matrix, under that name. (The demo world
+    keeps its own: what is simulated is called so.)"""
+    question, given = one.question, name_of(cell.options.benchmark[0])
+    if cell.benchmark == given or question.dataset == DEMO_WORLD:
+        return one
+    return dataclasses.replace(one, question=dataclasses.replace(question, dataset=cell.benchmark))
 
 
 def servers_folder(cell: PlannedCell) -> Path:

@@ -15,9 +15,9 @@ from typing import Literal
 
 import orjson
 
+from ..builder.asking import parse_question
 from ..builder.chat.fence import Section, fenced
 from ..builder.identity import content_hash
-from ..builder.prompts import parse_question
 from ..builder.schema import JsonObject, Message
 from .judge_verdict import SCHEMA
 
@@ -51,38 +51,39 @@ class JudgePrompt:
     @property
     def hash(self) -> str:
         """Changes with any text or the schema of the first turn."""
-        return content_hash([self._instructions, _text("ask"), self.schema])
+        return content_hash([self._instructions, judge_text("ask"), self.schema])
 
     @property
     def reflect_hash(self) -> str:
         """The same for both turns."""
-        return content_hash([self._instructions, _text("ask"), self.schema, _text("reflect")])
+        return content_hash([self._instructions, judge_text("ask"), self.schema, judge_text("reflect")])
 
     def published(self, reflect: bool) -> dict[str, str]:
         """The texts by the name under which the manifest keeps them; the name ends in the hash."""
-        first = f"{self._instructions}\n\n[data]\n\n{_text('ask')}"
+        first = f"{self._instructions}\n\n[data]\n\n{judge_text('ask')}"
         texts = {f"judge/{self.mode}@{self.hash}": first}
         if reflect:
-            second = f"{first}\n\n[first verdict]\n\n{_text('reflect')}"
+            second = f"{first}\n\n[first verdict]\n\n{judge_text('reflect')}"
             texts[f"judge/{self.mode}/reflect@{self.reflect_hash}"] = second
         return texts
 
     def first(self, case: Case) -> tuple[Message, ...]:
         """The conversation up to the first verdict."""
         data = fenced([*_sections(case, self.mode)])
-        return (Message("system", self._instructions), Message("user", f"{data}\n\n{_text('ask')}"))
+        return (Message("system", self._instructions), Message("user", f"{data}\n\n{judge_text('ask')}"))
 
     def second(self, first: Sequence[Message], reply: str) -> tuple[Message, ...]:
         """The conversation up to the verdict after reflection."""
-        return (*first, Message("assistant", reply), Message("user", _text("reflect")))
+        return (*first, Message("assistant", reply), Message("user", judge_text("reflect")))
 
     @property
     def _instructions(self) -> str:
-        return f"{_text(self.mode)}\n\n{_text('data')}\n\n{_text('form')}"
+        return f"{judge_text(self.mode)}\n\n{judge_text('data')}\n\n{judge_text('form')}"
 
 
 @cache
-def _text(name: str) -> str:
+def judge_text(name: str) -> str:
+    """A text of `filters/prompts/judge_NAME.txt`, without the white space around it."""
     return files("trajset.filters").joinpath(f"prompts/judge_{name}.txt").read_text("utf-8").strip()
 
 
@@ -90,11 +91,11 @@ def _sections(case: Case, mode: Mode) -> Iterator[Section]:
     yield Section("question", case.question)
     yield Section("gold answers", orjson.dumps(case.gold_answers).decode())
     if mode == "trajectory":
-        yield from _transcript(case.messages)
+        yield from transcript(case.messages)
     yield Section("answer", case.answer or "")
 
 
-def _transcript(messages: Sequence[Message]) -> Iterator[Section]:
+def transcript(messages: Sequence[Message]) -> Iterator[Section]:
     """What the agent wrote and what it was shown. Its system prompt and the question are left out."""
     turns = found = 0
     for message in messages:

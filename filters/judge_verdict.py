@@ -63,12 +63,21 @@ def read_verdict(completion: Completion) -> Reading:
         return Reading(None, None, f"unreadable reply: {cut}{error}; it says {shorten(text, 300)}")
 
 
-def _read(text: str) -> Reading:
+def reply_fields(text: str) -> dict[str, Any]:
+    """The one JSON object that a reply is, keys in small letters, after thinking and in a fence or not.
+
+    Raises:
+        ValueError: it is not that, or says two things under one key.
+    """
     body = text.strip()
     if not body.startswith("{"):
         body = body.rpartition("</think>")[2].strip()
     fence = _FENCE.match(body)
-    fields = _object(fence[1] if fence else body)
+    return _object(fence[1] if fence else body)
+
+
+def _read(text: str) -> Reading:
+    fields = reply_fields(text)
     if "verdict" not in fields:
         raise UnreadableVerdictError("no key 'verdict'")
     rationale = fields.get("rationale")

@@ -21,9 +21,10 @@ from ..config import save_config
 from ..corpus import CorpusDigest, PassageFields, read_passages
 from ..errors import DataError, Problem
 from ..identity import canonical_json, content_hash
+from ..pooled import open_corpus
 from ..retrieval_config import IndexConfig
 from ..schema import JsonObject, Passage
-from ..sources import Source, open_source
+from ..sources import Source
 from .dense_ann import FILE as APPROXIMATE
 from .dense_ann import build_approximate
 from .dense_model import Encoder, open_encoder
@@ -60,7 +61,7 @@ def build_dense_index(
         HubError: the corpus or the model is on the Hub, which cannot be reached or refuses.
         StorageError: the disk is full or not writable, or another build is writing `out`.
     """
-    build = _Build(source, open_source(source), config, open_encoder(config.embeddings), shard)
+    build = _Build(source, open_corpus(source), config, open_encoder(config.embeddings), shard)
     with replacing(out, resumable=True) as folder:
         if existing := existing_index(out, DENSE, build.key):
             return existing

@@ -10,7 +10,7 @@ import faiss
 import pyarrow as pa
 
 from ..errors import DataError, Problem, RetrieverError
-from ..schema import Hit
+from ..schema import Hit, Passage
 from .combining import Combined
 from .dense_ann import FILE as APPROXIMATE
 from .dense_ann import candidates, open_approximate
@@ -35,6 +35,7 @@ class DenseRetriever:
     name: str
     corpus: str
     ask: Combined[tuple[str, int], list[Hit]]
+    passages: PassageStore
 
     @classmethod
     def open(cls, path: Path, model: str | None = None) -> DenseRetriever:
@@ -47,7 +48,12 @@ class DenseRetriever:
         """
         manifest = read_manifest(path)
         encoder = reopen_encoder(Encoding.read(manifest.settings), model)
-        return cls(manifest.retriever, manifest.corpus, Combined(_opened(path, manifest, encoder).search))
+        engine = _opened(path, manifest, encoder)
+        return cls(manifest.retriever, manifest.corpus, Combined(engine.search), engine.passages)
+
+    def by_titles(self, titles: Sequence[str], most: int) -> dict[str, list[Passage]]:
+        """At most `most` passages of exactly each title, in the order of the corpus."""
+        return self.passages.titled(titles, most)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """At most `k` hits a query, best first. Any text is valid; a blank one finds nothing.

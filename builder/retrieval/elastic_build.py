@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 from ..corpus import CorpusDigest, PassageFields, read_passages
 from ..errors import ConfigError, DataError, Problem, RetrieverError
 from ..identity import content_hash
+from ..pooled import open_corpus
 from ..retrieval_config import IndexConfig
 from ..schema import JsonObject, Passage
 from ..source_config import ElasticBuildConfig, ElasticConfig
-from ..sources import Source, open_source
+from ..sources import Source
 from . import elastic_index as layout
 from .elastic_client import Connection, ElasticSpec, connect
 from .elastic_index import ElasticMeta, VectorField
@@ -80,7 +81,7 @@ def build_elastic(
     """
     layout.check_language(plan.index.stemmer)
     connection = connect(ElasticSpec.parse(text), plan.server, node_class)
-    build = _Build(connection, open_source(source), plan, stages)
+    build = _Build(connection, open_corpus(source), plan, stages)
     old = build.behind_alias()
     if (found := build.complete(old, build.key())) is not None:
         return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+import polars as pl
 import pyarrow as pa
 from pyarrow import ipc
 
@@ -68,3 +69,14 @@ class PassageStore:
     def __getitem__(self, position: int) -> Passage:
         batch, row = self.batches[position // _BATCH], position % _BATCH
         return Passage(*(batch.column(number)[row].as_py() for number in range(3)))
+
+    def titled(self, titles: Sequence[str], most: int) -> dict[str, list[Passage]]:
+        """At most `most` passages of exactly each title, in order; one pass over all titles of the corpus."""
+        found: dict[str, list[Passage]] = {title: [] for title in titles}
+        for number, batch in enumerate(self.batches):
+            of_batch = pl.Series("title", batch.column(1))
+            for row in of_batch.is_in(list(found)).arg_true():
+                passage = self[number * _BATCH + row]
+                if len(found[passage.title]) < most:
+                    found[passage.title].append(passage)
+        return found

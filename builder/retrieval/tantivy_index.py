@@ -24,9 +24,10 @@ from ..config import save_config
 from ..corpus import CorpusDigest, PassageFields, read_passages
 from ..errors import DataError, Problem, RetrieverError, StorageError
 from ..identity import content_hash
+from ..pooled import open_corpus
 from ..retrieval_config import IndexConfig
 from ..schema import Hit, JsonObject, Passage
-from ..sources import Source, open_source
+from ..sources import Source
 from .index_folder import BuiltIndex, Progress, existing_index, replacing
 from .index_manifest import BM25 as ENGINE
 from .index_manifest import ENGINE_FOLDER, INDEX_FORMAT, REBUILD, IndexManifest, file_sizes, read_manifest
@@ -34,6 +35,8 @@ from .tantivy_engine import Analysis, any_of, create_index, from_document, title
 
 _PROGRESS_STEP = 1000
 _MARGIN = 8
+_TITLED = 1000
+"""Passages with the words of a title that are asked for at first."""
 _POOL_FROM = 16
 _POOL_THREADS = 8
 
@@ -50,7 +53,7 @@ def build_index(
         HubError: the corpus is on the Hub, which cannot be reached or refuses.
         StorageError: the disk is full or not writable, or another build is writing `out`.
     """
-    opened = open_source(source)
+    opened = open_corpus(source)
     build = _Build(source, opened, config, Analysis.of(config.stemmer), _build_key(opened, config))
     with replacing(out) as folder:
         if existing := existing_index(out, ENGINE, build.key):
@@ -198,17 +201,24 @@ class TantivyRetriever:
         with ThreadPoolExecutor(min(_POOL_THREADS, os.cpu_count() or 1)) as pool:
             return list(pool.map(one, queries))
 
-    def by_title(self, title: str, most: int) -> list[Passage]:
-        """At most `most` passages of exactly that title, in the order of the corpus.
+    def by_titles(self, titles: Sequence[str], most: int) -> dict[str, list[Passage]]:
+        """At most `most` passages of exactly each title, in the order of the corpus.
 
         Raises:
             RetrieverError: the engine failed.
         """
+        return {title: self._titled(title, most) for title in titles}
+
+    def _titled(self, title: str, most: int) -> list[Passage]:
         terms = self.analysis.all_words.analyze(title.encode("utf-8", "replace").decode("utf-8"))
         if not terms:
             return []
         with _engine_answers():
-            hits = self.searcher.search(titled(self.schema, terms), self.passages, count=False).hits
+            query, limit = titled(self.schema, terms), min(_TITLED, self.passages)
+            hits = self.searcher.search(query, limit, count=False).hits
+            while len(hits) == limit < self.passages:
+                limit = min(10 * limit, self.passages)
+                hits = self.searcher.search(query, limit, count=False).hits
             addresses = [address for _, address in hits]
             positions = cast("list[int]", self.searcher.fast_field_values("position", addresses))
             ranked = sorted(zip(positions, addresses, strict=True), key=lambda pair: pair[0])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..prompts import parse_question
+from ..asking import parse_question
 from ..schema import EVIDENCE_NAME, Message
 from .pages import Fact
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from ..asking import parse_question
 from ..chat.model import ChatRequest, Completion
 from ..identity import content_hash, derived_seed
-from ..prompts import Call, Turn, parse_question, parse_turn, render_turn
+from ..prompts import Call, Turn, parse_turn, render_turn
 from ..schema import OBSERVATION_NAME, Grammar, Message, Question
 from ..world_config import TeacherKnobs
 from .evidence import Evidence

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from ...builder.agent_config import LocalConfig
-from ...builder.collect_workers import Report, Tally
 from ...builder.dataset import LocalDataset
-from ...builder.notices import Notices
 from ...builder.retrieval_config import EvalRetrieval
 from ...builder.schema import Row
 from ..cells import Mode
@@ -27,19 +25,6 @@ from .sizes import NOISE, Sizes
 
 MODES = ("live", "noisy", "closed_book")
 _TURNS = 5
-
-
-class _Unheard:
-    """Nobody looks on: the laboratory tells of whole tasks."""
-
-    notices = Notices()
-
-    def begin(self, cell: PlannedCell, place: int) -> Report:
-        return _nothing
-
-
-def _nothing(tally: Tally) -> None:
-    """What a rollout did is in its row."""
 
 
 def cells_of(places: Places, sizes: Sizes, task: Task) -> tuple[PlannedCell, ...]:
@@ -70,7 +55,7 @@ def examine(places: Places, sizes: Sizes, task: Task, card: Card) -> bool:
         DataError, StorageError: what lies there is damaged, or the disk refuses.
     """
     cells = cells_of(places, sizes, task)
-    ends = evaluate(cells, _Unheard(), card)
+    ends = evaluate(cells, card=card)
     if any(end.state == "stopped" for end in ends) or len(ends) < len(cells):
         return False
     failed = next((end.error for end in ends if end.error is not None), None)

@@ -16,11 +16,15 @@ import pytest
 from hub_state import Hub
 from hub_stub import running
 from trajset.builder.canary import encrypt
+from trajset.builder.corpus import read_passages
 from trajset.builder.errors import DataError
 from trajset.builder.identity import text_hash
+from trajset.builder.pooled import open_corpus
 from trajset.builder.question_fields import hop_count, page_title, title_texts
 from trajset.builder.question_sources import public_sets, question_facts, reading_of
 from trajset.builder.questions import load_questions, load_typed_questions
+from trajset.builder.retrieval.tantivy_index import build_index
+from trajset.builder.retrieval_config import IndexConfig
 from trajset.builder.schema import Question
 from trajset.builder.source_config import QuestionFields
 from trajset.filters.decontaminate_sets import read_sets
@@ -424,3 +428,25 @@ def test_real_answers_without_ids(shared_data: Path) -> None:
     typed = load_typed_questions(source, limit=50, seed=1, fields=fields)
     assert typed == load_typed_questions(source, limit=50, seed=1)
     assert {each.type for each in typed} == {"bridge", "comparison"}
+
+
+def test_the_passages_of_records_make_a_corpus(tmp_path: Path) -> None:
+    other = HOTPOT | {"id": "h2", "question": "Which came last?"}
+    place = write(tmp_path / "two.jsonl", HOTPOT, other)
+    pooled = open_corpus(f"pooled:hotpotqa={place}")
+    assert pooled.name == "hotpotqa-pooled"
+    assert [(one.title, one.text) for one in read_passages(pooled)] == [("A", "a."), ("B", "b."), ("C", "c.")]
+    longseal = LONGSEAL | {"30_docs": [{"title": "T", "text": "t"}, {"title": "U", "text": None}]}
+    corpus = open_corpus(f"pooled:longseal={write(tmp_path / 'seal.jsonl', longseal)}")
+    assert [one.title for one in read_passages(corpus)] == ["T"]
+    musique = open_corpus(f"pooled:{write(tmp_path / 'm.jsonl', MUSIQUE)}")
+    assert [one.title for one in read_passages(musique)] == ["A", "N", "B"]
+    assert musique.fingerprint() != corpus.fingerprint()
+    index = build_index(f"pooled:hotpotqa={place}", tmp_path / "index", IndexConfig())
+    assert (index.manifest.passages, index.manifest.corpus.split("@")[0]) == (3, "hotpotqa-pooled")
+
+
+def test_encrypted_passages_make_none(tmp_path: Path) -> None:
+    place = write(tmp_path / "plus.jsonl", BROWSECOMP_PLUS)
+    with pytest.raises(DataError, match="must not be encrypted"):
+        open_corpus(f"pooled:browsecomp-plus={place}")

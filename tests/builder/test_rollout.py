@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trajset.builder.asking import parse_question
 from trajset.builder.chat.model import (
     ChatRequest,
     ChatUnavailableError,
@@ -18,7 +19,7 @@ from trajset.builder.chat.model import (
 from trajset.builder.chat.scripted import Reply, ScriptedChat
 from trajset.builder.errors import ChatServerError, RetrieverError
 from trajset.builder.identity import derived_seed
-from trajset.builder.prompts import Call, Turn, load_prompt, parse_question, passages_text, render_turn
+from trajset.builder.prompts import Call, Turn, load_prompt, passages_text, render_turn
 from trajset.builder.retrieval.noise import NoisyRetriever
 from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.rollout import Agent, Limits, rollout

@@ -68,6 +68,6 @@ def test_ties_have_one_order_whatever_order_the_questions_came_in() -> None:
 
 def test_a_random_confidence_is_the_mean_over_all_orders() -> None:
     draw = np.random.default_rng(0)
-    many = [values(curve(TEN, draw.random(10), Drawing(10)), "f1")[50] for _ in range(400)]
-    assert values(random_curve(TEN), "f1")[50] == pytest.approx(np.mean(many), abs=0.02)
+    many = [values(curve(TEN, draw.random(10), Drawing(10)), "f1")[50] for _ in range(150)]
+    assert values(random_curve(TEN), "f1")[50] == pytest.approx(np.mean(many), abs=0.03)
     assert values(random_curve(TEN), "searches")[50] == pytest.approx(1.0)

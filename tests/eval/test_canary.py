@@ -27,6 +27,7 @@ from trajset.builder.retrieval.tantivy_index import build_index
 from trajset.builder.retrieval_config import EvalRetrieval
 from trajset.builder.schema import StopReason
 from trajset.builder.sealed import canary_of, unseal
+from trajset.builder.vllm_config import VllmConfig
 from trajset.cli import app
 from trajset.dataset_cards.render import write_card
 from trajset.eval.eval_config import EvalConfig
@@ -136,6 +137,7 @@ def test_nothing_is_on_disk_in_clear(config: EvalConfig, tmp_path: Path, server:
     assert leaks(tmp_path) == []
     assert CANARY in cells_of(next((live.folder / "data").glob("*.parquet")))
     assert LocalDataset.open(live.folder).manifest.config["canary"] == [CANARY]
+    assert LocalDataset.open(live.folder).manifest.config["metric"] == "llm_judge"
 
 
 def test_scores_and_counts_are_those_of_the_clear_text(config: EvalConfig) -> None:
@@ -161,6 +163,9 @@ def test_commands_work_on_sealed_rows_and_leave_none_in_clear(
         ("replay", live.folder, "--out", tmp_path / "replay"),
         ("decontaminate", live.folder, "--against", config.benchmark[0]),
         ("card", live.folder),
+        ("ablate", live.folder, "--out", tmp_path / "ablation", "--recipes", "f1_only", "f1_search"),
+        ("diff", live.folder, live.folder, "--out", tmp_path / "moved.json", "--recipe", "f1_only"),
+        ("label", "sample", live.folder, "--out", tmp_path / "labels.csv"),
     ):
         assert run(*command) == 0, command
     dataset = LocalDataset.open(live.folder)
@@ -193,6 +198,7 @@ def test_it_is_never_trained_on_nor_collected_from(config: EvalConfig, tmp_path:
     ("change", "word"),
     [
         ({"retrieval": EvalRetrieval(search_cache=Path("cache"))}, "search_cache"),
+        ({"vllm": VllmConfig(vllm_args="--enable-log-requests")}, "vllm_args"),
     ],
 )
 def test_options_that_would_write_it_down_are_refused(
@@ -207,7 +213,6 @@ def test_a_killed_run_leaves_nothing_in_clear(config: EvalConfig, tmp_path: Path
     """Killed with rows in the journal that no dataset was made of yet."""
     script = """
         import os, sys
-        from trajset.builder.collect_workers import Tally
         from trajset.cli import app
         from trajset.eval import cell_folder, evaluate
 

@@ -1,5 +1,7 @@
-"""Cells against a scripted chat server and the demo world: modes, resuming, failures, one dataset a cell."""
+"""Cells against a scripted chat server: modes, resuming, failures, one dataset a cell."""
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from trajset.builder.schema import EVIDENCE_NAME, Row
 from trajset.dataset_cards.render import write_card
 from trajset.eval.cell_folder import means_of
 from trajset.eval.cells import Cell, Mode, cell_of
-from trajset.eval.eval_config import EvalConfig, ModelSettings
+from trajset.eval.eval_config import BenchmarkSettings, EvalConfig, ModelSettings
 from trajset.eval.evaluate import CellEnd, evaluate
 from trajset.eval.matrix import plan_cells
 from trajset.filters.recipes import load_recipe
@@ -226,7 +228,33 @@ def test_what_lies_there_from_elsewhere_is_not_replaced(config: EvalConfig) -> N
         made(config)
 
 
+def test_a_benchmark_with_a_name_of_its_own_has_it_in_its_rows(config: EvalConfig) -> None:
+    tables = {"mine": BenchmarkSettings(benchmark=config.benchmark[0])}
+    (end,) = evaluate(plan_cells(replace(config, benchmark=(), benchmarks=tables)))
+    assert {cell_of(row).benchmark for row in rows_of(end)} == {"mine"}
+
+
 def test_several_samples_and_several_models(config: EvalConfig, server: ChatServer) -> None:
     ends = made(replace(config, model=("scripted", "org/other"), samples=2, limit=3))
     assert [means_of(end.folder).rows for end in ends.values()] == [6, 6]
     assert {request["model"] for request in server.requests} == {"scripted", "org/other"}
+
+
+def test_a_signal_stops_after_the_rollouts_under_way_and_the_next_run_goes_on(
+    config: EvalConfig, server: ChatServer
+) -> None:
+    config = replace(config, mode=("live", "closed_book"), concurrency=1)
+
+    def interrupting(request: Json) -> Answer:
+        if "film 2" in str(request["messages"]) and len(request["messages"]) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return answer(request)
+
+    server.answer = interrupting
+    ends = made(config)
+    assert [(name, end.state) for name, end in ends.items()] == [("live", "stopped")]
+    server.answer, before = answer, len(server.requests)
+    ends = made(config)
+    assert [end.state for end in ends.values()] == ["finished", "finished"]
+    asked_again = [request for request in server.requests[before:] if "film 0" in str(request["messages"][1])]
+    assert len(asked_again) == 1  # in closed book

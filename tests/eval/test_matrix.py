@@ -98,5 +98,30 @@ def test_what_is_wrong_with_a_matrix(change: dict, words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"models": {"a": ModelSettings(model="q", thinking="on"), "b": ModelSettings(model="q")}},
+            "revision: must tell 'a' and 'b' apart",
+        ),
+        (
+            {"retrievals": {"few": RetrievalSettings(k=2), "many": RetrievalSettings(k=9)}},
+            "index: must tell 'few' and 'many' apart",
+        ),
+    ],
+)
+def test_cells_whose_rows_could_not_be_told_apart_are_refused(change: dict, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan_cells(replace(ONE, **change))
+    assert words in str(caught.value)
+
+
+def test_a_revision_or_a_summariser_tells_them_apart() -> None:
+    models = {"a": ModelSettings(model="q", revision="thinking"), "b": ModelSettings(model="q")}
+    ways = {"raw": RetrievalSettings(), "condensed": RetrievalSettings(summariser="same")}
+    assert len(plan_cells(replace(ONE, model=(), models=models, retrievals=ways))) == 4
+
+
 def test_closed_book_needs_no_index() -> None:
     assert slugs(replace(ONE, index=(), mode=("closed_book",))) == ["m.hotpotqa.closed_book"]

@@ -20,6 +20,7 @@ from sentence_transformers import SentenceTransformer
 from tiny_embedder import make_tiny_embedder
 from trajset.builder.config import IndexConfig
 from trajset.builder.errors import ConfigError, DataError, StorageError
+from trajset.builder.retrieval.by_title import passages_titled
 from trajset.builder.retrieval.dense_index import build_dense_index
 from trajset.builder.retrieval.dense_retriever import DenseRetriever
 from trajset.builder.retrieval.dense_shards import DATA, LOG
@@ -139,6 +140,11 @@ def test_passages_come_back_whole_and_any_text_is_a_query(index: Path) -> None:
         assert len(ids(retriever, query, 3)) == 3
     assert retriever.search(["", " \n", "river"], 2)[:2] == [[], []]
     assert retriever.search(["river"], 0) == [[]]
+
+
+def test_passages_are_looked_up_by_title(index: Path) -> None:
+    found = passages_titled(DenseRetriever.open(index), ["river 0", "nowhere", "lake 17"], 5)
+    assert (found["river 0"], found["nowhere"], found["lake 17"]) == ([PASSAGES[0]], [], [PASSAGES[17]])
 
 
 def test_equal_passages_stand_in_the_order_of_the_corpus(model: str, tmp_path: Path) -> None:

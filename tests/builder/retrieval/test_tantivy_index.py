@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from trajset.builder.config import IndexConfig
 from trajset.builder.errors import ConfigError, DataError, RetrieverError, StorageError
 from trajset.builder.retrieval.by_title import passages_titled
+from trajset.builder.retrieval.cache import CachedRetriever
+from trajset.builder.retrieval.fusion import FusedRetriever
 from trajset.builder.retrieval.retriever import DictRetriever
 from trajset.builder.retrieval.tantivy_engine import Analysis, create_index, to_document
 from trajset.builder.retrieval.tantivy_index import TantivyRetriever, build_index
@@ -405,25 +407,33 @@ def test_an_engine_failure_is_a_retriever_error(retriever: TantivyRetriever) -> 
 
 
 def test_passages_by_title_are_those_of_exactly_that_title(tmp_path: Path) -> None:
-    pages = [
-        ("Oslo", "First."),
-        ("Oslo Opera", "Other."),
-        ("oslo", "Small."),
-        ("Oslo", "Second."),
-        ("C++", ""),
-    ]
+    pages = [("Oslo", "First."), ("Oslo Opera", ""), ("oslo", ""), ("Oslo", "Second."), ("C++", "")]
     source = write_corpus(tmp_path / "pages.jsonl", [*pages, *PASSAGES])
     retriever = TantivyRetriever.open(build_index(source, tmp_path / "index", IndexConfig()).path)
-    assert [found.text for found in passages_titled(retriever, "Oslo", 5)] == ["First.", "Second."]
-    assert [found.text for found in passages_titled(retriever, "Oslo", 1)] == ["First."]
-    assert passages_titled(retriever, "Bergen", 5) == []
-    assert [found.id for found in passages_titled(retriever, "C++", 5)] == ["p4", "p8"]
+    found = passages_titled(retriever, ["Oslo", "Bergen", "C++", ""], 5)
+    assert [passage.text for passage in found["Oslo"]] == ["First.", "Second."]
+    assert [passage.id for passage in found["C++"]] == ["p4", "p8"]
+    assert not found["Bergen"]
+    assert not found[""]
+    assert [passage.text for passage in passages_titled(retriever, ["Oslo"], 1)["Oslo"]] == ["First."]
     for title in ("The Who", "東京", "title:foo"):
-        assert [found.title for found in passages_titled(retriever, title, 5)] == [title]
-    assert passages_titled(retriever, "", 5) == []
+        assert [passage.title for passage in passages_titled(retriever, [title], 5)[title]] == [title]
+    dictionary = DictRetriever({}, "other", retriever.corpus)
+    fused = FusedRetriever((dictionary, retriever))
+    cached = CachedRetriever.open(fused, tmp_path / "cache")
+    with cached.store:
+        assert passages_titled(cached, ["Oslo"], 5)["Oslo"] == found["Oslo"]
+
+
+def test_a_title_whose_words_stand_in_very_many_titles_is_found(tmp_path: Path) -> None:
+    pages = [("A b", f"{n}") for n in range(1200)] + [("A", "last")]
+    index = build_index(write_corpus(tmp_path / "pages.jsonl", pages), tmp_path / "index", IndexConfig())
+    found = passages_titled(TantivyRetriever.open(index.path), ["A", "A b"], 1100)
+    assert ([one.text for one in found["A"]], len(found["A b"])) == (["last"], 1100)
 
 
 def test_an_engine_that_knows_no_titles_is_searched() -> None:
     hits = [Hit(Passage(f"{n}", title, f"{n}"), 1.0) for n, title in enumerate(["B", "A", "A b", "A", "A"])]
-    found = passages_titled(DictRetriever({"A": hits}), "A", 2)
-    assert [passage.id for passage in found] == ["1", "3"]
+    found = passages_titled(DictRetriever({"A": hits}), ["A", "C"], 2)
+    assert [passage.id for passage in found["A"]] == ["1", "3"]
+    assert not found["C"]
