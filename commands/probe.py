@@ -28,7 +28,7 @@ from ..eval.probe_words import change, notes, verdict
 from ..eval.results import AdaptivePoint, Probe
 from ..eval.results_json import PROBE, ProbeFile, read_probe, versions_here, write_probe
 from ..filters.report import forms
-from ..filters.report.plots import standalone
+from ..filters.report.plot import standalone
 from .probe_config import ProbeConfig
 from .progress import staged
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..builder.chat.openai_client import Endpoint, OpenAIChat
 from ..eval.bootstrap import Draws
 from ..eval.evaluation import EvaluationOptions, evaluate
+from ..eval.failure_judge import FailureJudge
 from ..eval.failures import WrongRows
 from ..eval.report.baseline import against
 from ..eval.report.beside import Beside
@@ -39,6 +41,7 @@ def report_on(places: Sequence[str], config: ReportConfig, console: Console) -> 
         ConfigError, DataError: an option, a dataset or a file is wrong; or the folder holds files of another
             origin under the report's names.
         HubError: the Hub refuses or cannot be reached.
+        ChatServerError: the judge's server refuses for good.
         StorageError: the disk is full or not writable.
     """
     sources = find_datasets(places)
@@ -66,8 +69,21 @@ def _options(config: ReportConfig) -> EvaluationOptions:
         wrong=WrongRows(config.correct, bar),
         examples=config.examples,
         draws=Draws(config.draws, config.seed),
+        judge=_judge(config),
     )
     return made if config.baseline is None else dataclasses.replace(made, most_pairs=_EVERY)
+
+
+def _judge(config: ReportConfig) -> FailureJudge | None:
+    """The judge of wrong rows; nothing is sent yet.
+
+    Raises:
+        ConfigError: the URL is none.
+    """
+    if config.failure_judge is None:
+        return None
+    endpoint = Endpoint(config.failure_judge, config.base_url, config.api_key_env, option="failure_judge")
+    return FailureJudge(OpenAIChat(endpoint), config.concurrency, plain=config.plain)
 
 
 def _facts(places: Sequence[str], sources: Sequence[DatasetRows], config: ReportConfig) -> Mapping[str, str]:

@@ -24,7 +24,7 @@ from ..filters.report.figure import (
     shares,
     svg,
 )
-from ..filters.report.plots import Plot
+from ..filters.report.plot import Plot
 from .probe_words import verdict
 from .results import AdaptivePoint, Probe
 

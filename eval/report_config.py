@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from ..builder.option_types import Count, Positive, Seed, Share
+from ..builder.option_types import Count, Flag, Positive, Seed, Share
 
 Several = Parameter(consume_multiple=True)
 
@@ -25,6 +25,16 @@ class ReportConfig:
     """What tells wrong rows from right ones in the failure analysis."""
     min_f1: Share = 0.65
     """F1 above which an answer is right, with `--correct f1`."""
+    failure_judge: str | None = None
+    """Model that says why rows are wrong, in place of the rule, at the server of `--base-url`."""
+    base_url: str = "http://127.0.0.1:8000/v1"
+    """Root of the OpenAI-compatible server of the judge."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the API key (never the key itself)."""
+    concurrency: Positive = 16
+    """Rows that the judge is asked about at once."""
+    plain: Flag = False
+    """Ask the judge for JSON in words alone, for servers that know no `response_format`."""
     examples: Count = 3
     """Wrong rows to show of each class and measurement."""
     baseline: str | None = None

@@ -172,6 +172,7 @@ def probe(benchmark: str, model: str, seed: int, *, simulated: bool = False) -> 
             part(0.55 - 0.003 * percent),
             Estimate(0.0, 0.0, 0.0, 500, 500) if not percent else estimate(-0.003 * percent),
             estimate(2.3 * (1 - percent / 100)),
+            round(5 * percent),
         )
         for percent in (0.0, 1.0, 5.0, 10.0, 20.0, 50.0, 100.0)
     )
@@ -189,6 +190,9 @@ def probe(benchmark: str, model: str, seed: int, *, simulated: bool = False) -> 
         histogram=tuple(entry.questions for entry in bins),
         curve=points,
         simulated=simulated,
+        brier=0.2113,
+        oracle_curve=tuple(dataclasses.replace(at, change=estimate(0.02)) for at in points),
+        random_curve=tuple(dataclasses.replace(at, change=estimate(-0.007)) for at in points),
     )
 
 

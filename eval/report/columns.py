@@ -100,8 +100,13 @@ class ProbeFacts:
     components: int
     questions: int
     right: int
-    ece: float
+    ece: float | None
     auroc: float | None
+    brier: float | None
+    constant: bool
+    right_by: str
+    at: str
+    revision: str
     simulated: bool
 
 
@@ -126,10 +131,11 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
-    """A point of the simulation of adaptive search."""
+    """A point of the simulation of adaptive search: `order` is `probe`, `oracle` or `random`."""
 
     benchmark: str
     model: str
+    order: str
     point: AdaptivePoint
 
 
@@ -161,9 +167,7 @@ def parquet_files(evaluation: Evaluation) -> dict[str, bytes]:
             _FLAT,
         ),
         "confidence": arrow_table(Confidence, list(_confidence(evaluation)), _FLAT),
-        "adaptive": arrow_table(
-            Adaptive, [Adaptive(one.benchmark, one.model, at) for one in probes for at in one.curve], _NAMED
-        ),
+        "adaptive": arrow_table(Adaptive, list(_adaptive(evaluation)), _NAMED),
     }
     return {f"{name}.parquet": parquet(table) for name, table in tables.items()}
 
@@ -207,6 +211,13 @@ def _wrong_rows(evaluation: Evaluation) -> Iterator[WrongRow]:
 def _noise(evaluation: Evaluation) -> Iterator[Noise]:
     for one in evaluation.noise:
         yield from (Noise(one.benchmark, one.model, one.retriever, one.kind, point) for point in one.points)
+
+
+def _adaptive(evaluation: Evaluation) -> Iterator[Adaptive]:
+    for one in evaluation.probes:
+        curves = {"probe": one.curve, "oracle": one.oracle_curve, "random": one.random_curve}
+        for order, curve in curves.items():
+            yield from (Adaptive(one.benchmark, one.model, order, point) for point in curve)
 
 
 def _confidence(evaluation: Evaluation) -> Iterator[Confidence]:

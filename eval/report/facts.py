@@ -99,4 +99,4 @@ def _missing(evaluation: Evaluation) -> Iterator[Fact]:
     if not any(one.scored for one in evaluation.failures):
         yield Fact("Failures", "scored rows")
     if not evaluation.probes:
-        yield Fact("Confidence probe", "trajset probe")
+        yield Fact("Confidence probe", "trajset probe --closed-book DIR --live DIR --model MODEL")

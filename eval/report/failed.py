@@ -15,7 +15,7 @@ from ..results import Estimate, Evaluation, Failure, FailureExample, Failures
 from . import forms
 from .key import Key
 from .labels import Labels, by_benchmark
-from .measured import MODEL, MOST, mode_column, names
+from .measured import MODEL, MOST, mode_column, rank_of
 from .plot_stacks import Bar, Panel, Part, Stacks
 from .section import Examples, Section
 
@@ -34,21 +34,30 @@ _RULES = (
     "or in the question, or it came without a search, or the model says that it speaks from memory or "
     "guesses, or a name, number or date in a query or in its reasoning stands neither in the question nor in "
     "what was read. Both: both hold. Reasoning: neither does.",
-    "Stands in is by words, not by meaning. Closed book, retrieval is not to blame, and every answer is a "
-    "hallucination; with gold evidence, the passages handed over are what was read.",
+    "Stands in is by words, not by meaning. Closed book, retrieval is not to blame, and every answer that "
+    "claims something is a hallucination; with gold evidence, the passages handed over are what was read.",
 )
+_RULE = "the written rule"
 _BARS = 24
 _TEXT = 400
 
 
 def failures(evaluation: Evaluation, labels: Labels) -> Section | None:
     """Counts, shares and examples; None where no measurement was looked at."""
-    found = [one for one in evaluation.failures if one.scored]
+    found = sorted((one for one in evaluation.failures if one.scored), key=lambda one: rank_of(one.cell))
     if not found:
         return None
     examples = tuple(_examples(one, labels) for one in found if one.examples)
     tables = (_table(found, labels),)
-    return Section("failures", "Failures", _RULES, _plot(found, labels), tables, examples)
+    return Section("failures", "Failures", _how(evaluation), _plot(found, labels), tables, examples)
+
+
+def _how(evaluation: Evaluation) -> tuple[str, ...]:
+    """What the classes mean, by the rule or as a judge was asked."""
+    by = evaluation.facts.get("failures by", _RULE)
+    if by == _RULE:
+        return _RULES
+    return (f"Each wrong row is of one class, as a language model judged it, which is not the truth: {by}.",)
 
 
 def _table(found: Sequence[Failures], labels: Labels) -> Table:
@@ -83,9 +92,10 @@ def _row(one: Failures, labels: Labels, rest: bool) -> Row:
     classes = (
         _share(text.count(one.counts.get(failure, 0)), one.shares.get(str(failure))) for failure in CLASSES
     )
-    wrong = _share(f"{one.wrong:,} of {one.scored:,}", one.shares.get("wrong"))
+    wrong = _share(text.count(one.wrong), one.shares.get("wrong"))
     last = (Shown(text.count(_unclassified(one))),) if rest else ()
-    return (*names(labels, one.cell), wrong, *classes, *last)
+    model = Shown(labels.model(one.cell.model), f"{one.scored:,} scored")
+    return (model, Shown(labels.mode(one.cell)), wrong, *classes, *last)
 
 
 def _unclassified(one: Failures) -> int:

@@ -25,7 +25,7 @@ _PARTS = {
     "model": Series("model", Colour.BLUE, "s", "--"),
     "retrieval": Series("retrieval", Colour.GREEN, "D", "-."),
 }
-_SECONDS = Scale(lambda value: f"{value:g} s", step=0.5, from_zero=True)
+_SECONDS = Scale(lambda value: f"{value:g} s", step=0.05, from_zero=True)
 
 
 def latency(evaluation: Evaluation, labels: Labels) -> Section | None:

@@ -24,17 +24,12 @@ MOST = 12
 
 def ordered(summaries: Iterable[Summary]) -> list[Summary]:
     """Live first, then the other modes; within a mode the best F1 first and what is unscored last."""
-    modes = list(MODES)
-    return sorted(
-        summaries,
-        key=lambda one: (
-            modes.index(one.cell.mode),
-            one.cell.noise,
-            one.cell.retriever,
-            -f1_of(one),
-            one.cell,
-        ),
-    )
+    return sorted(summaries, key=lambda one: (*rank_of(one.cell), -f1_of(one), one.cell))
+
+
+def rank_of(cell: Cell) -> tuple[int, str, str]:
+    """Live before the other modes, then by noise and search engine."""
+    return list(MODES).index(cell.mode), cell.noise, cell.retriever
 
 
 def f1_of(summary: Summary) -> float:

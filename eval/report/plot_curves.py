@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 
 from ...filters.report.figure import (
     SMALL,
-    Colour,
     Margins,
     Series,
     Sheet,
@@ -49,20 +48,13 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Curves on common axes. `ticks` are places with their names; without them numbers stand there.
-
-    `ends` are the lowest and highest value of the upright axis where they are given; `diagonal` draws the
-    line on which both are the same.
-    """
+    """Curves on common axes. `ticks` are places with their names; without them numbers stand there."""
 
     title: str
     curves: tuple[Curve, ...]
     across: str
     words: Callable[[float], str]
     ticks: tuple[tuple[float, str], ...] = ()
-    ends: tuple[float, float] | None = None
-    diagonal: bool = False
-    zero_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +85,12 @@ def _panel(axes: Axes, panel: Panel) -> None:
         axes.set_xticks([place for place, _ in panel.ticks], [name for _, name in panel.ticks])
     low, high = _across(panel)
     axes.set_xlim(low, high)
-    if panel.ends is not None:
-        axes.set_ylim(*panel.ends)
-    if panel.diagonal:
-        axes.plot([low, high], [low, high], color=Colour.MUTED.value, linestyle=":", linewidth=1.4)
-    if panel.zero_line:
-        axes.axhline(0, color=Colour.MUTED.value, linewidth=1.2)
     for number, curve in enumerate(panel.curves):
         shift = (number - (len(panel.curves) - 1) / 2) * _APART * (high - low)
-        _curve(axes, curve, 0.0 if panel.diagonal else shift)
+        _curve(axes, curve, shift)
 
 
 def _across(panel: Panel) -> tuple[float, float]:
-    if panel.diagonal:
-        return 0.0, 1.0
     places = [point.x for curve in panel.curves for point in curve.points]
     low, high = min(places), max(places)
     edge = 0.06 * (high - low) if high > low else 0.5

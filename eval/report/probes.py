@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from ...filters.report import forms as text
-from ...filters.report.figure import Colour, Series
-from ...filters.report.plot import Plot, Words, draw_plot
 from ...filters.report.table import Cell as Shown
 from ...filters.report.table import Column, Group, Row, Table
+from ..probe_plots import probe_plots
+from ..probe_words import notes, verdict
 from ..results import Evaluation, Probe
 from . import forms
-from .key import Key
-from .labels import Labels
+from .labels import Labels, Simulated
 from .measured import MODEL, MOST
-from .plot_curves import Curve, Curves, Panel, Point
-from .plot_histogram import Histograms
-from .plot_histogram import Panel as HistogramPanel
 from .section import Section
 
-_BEST = Series("confidence is the share right", Colour.MUTED, "_", ":")
 _PROBES = (
     "The probe reads a hidden state at the end of the query and says how likely the model answers it right "
     "closed book. Right: questions answered right closed book. ECE: expected calibration error, in [0, 1]. "
-    "AUROC: 0.5 is chance."
+    "AUROC: 0.5 is chance. Brier: mean squared error of the confidence."
 )
 _ADAPTIVE = (
     "A simulation on questions answered both ways: the most confident ones are answered closed book, the "
-    "others live. F1 in points of 100; change: against searching for all of them, on the same questions. "
-    "Each with its 95% interval."
+    "others live. F1 in points of 100; change: against searching for all of them, on the same questions. If "
+    "it knew: the change with a confidence that knows which closed-book answers are right. By chance: with "
+    "one that knows nothing."
 )
 
 
@@ -38,13 +35,28 @@ def probes(evaluation: Evaluation, labels: Labels) -> Section | None:
     if not found:
         return None
     tables = (_table(found, labels), *_adaptive_table(found, labels), _bins_table(found, labels))
-    plots = (*_adaptive(found, labels), *_reliability(found, labels), *_histograms(found, labels))
-    return Section("probe", "Confidence probe and adaptive search", (_PROBES,), plots, tables)
+    named = [dataclasses.replace(one, model=_called(one, found, labels)) for one in found[:MOST]]
+    said = tuple(sentence for one in found for sentence in _said(one, found, labels))
+    plots = probe_plots(named)
+    return Section("probe", "Confidence probe and adaptive search", (_PROBES, *said), plots, tables)
+
+
+def _called(one: Probe, among: Sequence[Probe], labels: Labels) -> str:
+    """The model, with the layer where several of its probes are there."""
+    same = [other for other in among if (other.benchmark, other.model) == (one.benchmark, one.model)]
+    name = labels.model(one.model)
+    return name if len(same) == 1 else f"{name}, layer {one.layer}"
+
+
+def _said(one: Probe, among: Sequence[Probe], labels: Labels) -> Iterator[str]:
+    """What the curve says, and what a reader has to know; heading or name say what is simulated."""
+    yield f"{_called(one, among, labels)} on {_name(one, labels)}: {verdict(one)}"
+    yield from notes(dataclasses.replace(one, simulated=False))
 
 
 def _name(one: Probe, labels: Labels) -> str:
     benchmark = labels.benchmark(one.benchmark)
-    called = one.simulated and benchmark == one.benchmark
+    called = one.simulated and labels.simulated is Simulated.SOME and benchmark == one.benchmark
     return f"{benchmark} (simulated)" if called else benchmark
 
 
@@ -56,7 +68,7 @@ def _names(found: Sequence[Probe], labels: Labels) -> dict[str, list[Probe]]:
 
 
 def _table(found: Sequence[Probe], labels: Labels) -> Table:
-    headings = ("layer", "components", "questions", "right", "ECE", "AUROC")
+    headings = ("layer", "components", "questions", "right", "ECE", "AUROC", "Brier")
     return Table(
         name="probes",
         title="Probes",
@@ -70,17 +82,20 @@ def _table(found: Sequence[Probe], labels: Labels) -> Table:
 
 
 def _row(one: Probe, labels: Labels) -> Row:
-    auroc = Shown(f"{one.auroc:.3f}") if one.auroc is not None else Shown(text.UNKNOWN, "one class only")
     right = text.percent(one.right / one.questions) if one.questions else ""
+    why = "nothing was learnt" if one.constant else "not known"
     return (
-        Shown(labels.model(one.model)),
+        Shown(labels.model(one.model), f"right by {one.right_by}, read at the {one.at}'s end"),
         Shown(f"{one.layer} of {one.layers}"),
         Shown(text.count(one.components)),
         Shown(text.count(one.questions)),
         Shown(text.count(one.right), right),
-        Shown(f"{one.ece:.3f}"),
-        auroc,
+        *(_score(value, why) for value in (one.ece, one.auroc, one.brier)),
     )
+
+
+def _score(value: float | None, why: str) -> Shown:
+    return Shown(text.UNKNOWN, why) if value is None else Shown(f"{value:.3f}")
 
 
 def _adaptive_table(found: Sequence[Probe], labels: Labels) -> Iterator[Table]:
@@ -89,18 +104,22 @@ def _adaptive_table(found: Sequence[Probe], labels: Labels) -> Iterator[Table]:
         for name, own in _names([one for one in found if one.curve], labels).items()
     )
     if groups:
-        headings = ("closed book", "F1", "change", "searches", "questions")
+        headings = ("closed book", "F1", "change", "if it knew", "by chance", "searches", "questions")
         columns = (MODEL, *map(Column, headings))
         yield Table("adaptive", "Adaptive search", columns, groups, (_ADAPTIVE,), "benchmark")
 
 
 def _adaptive_rows(one: Probe, labels: Labels) -> Iterator[Row]:
+    knowing = {point.percent: point.change for point in one.oracle_curve}
+    chance = {point.percent: point.change for point in one.random_curve}
     for point in one.curve:
         yield (
             Shown(labels.model(one.model)),
-            Shown(f"{text.plain(point.percent)}%"),
+            Shown(f"{text.plain(point.percent)}%", f"{point.closed_book:,}" if point.closed_book else ""),
             forms.estimate_cell(point.f1, forms.points),
             forms.estimate_cell(point.change, forms.signed_points),
+            forms.estimate_cell(knowing.get(point.percent), forms.signed_points),
+            forms.estimate_cell(chance.get(point.percent), forms.signed_points),
             forms.estimate_cell(point.searches, forms.decimal),
             Shown(text.count(point.f1.questions)),
         )
@@ -130,104 +149,3 @@ def _bin_rows(one: Probe, labels: Labels) -> Iterator[Row]:
             *(Shown(text.percent(share), "" if share is not None else "no question") for share in known),
             Shown(text.count(entry.questions)),
         )
-
-
-def _adaptive(found: Sequence[Probe], labels: Labels) -> Iterator[Plot]:
-    curves = _names([one for one in found if one.curve], labels)
-    if not curves:
-        return
-    panels = [_adaptive_panel(name, own, labels) for name, own in list(curves.items())[:MOST]]
-    said = [
-        f"{text.clean(one.model)} on {text.clean(name)}: "
-        + ", ".join(
-            f"{text.plain(point.percent)}% {forms.said(point.f1, forms.points)}" for point in one.curve
-        )
-        for name, own in curves.items()
-        for one in own
-    ]
-    words = Words(
-        "adaptive",
-        "F1 when the most confident questions are not searched for",
-        "A simulation from rows of both modes; upright lines are 95% intervals; places are not to scale.",
-        f"F1 by share closed book. {'; '.join(said)}.",
-    )
-    yield draw_plot(words, Curves(panels, _key(found, labels)).draw)
-
-
-def _key(found: Sequence[Probe], labels: Labels, *more: Series) -> Key:
-    return Key([*(labels.series(model) for model in dict.fromkeys(one.model for one in found)), *more])
-
-
-def _adaptive_panel(name: str, own: Sequence[Probe], labels: Labels) -> Panel:
-    percents = sorted({point.percent for one in own for point in one.curve})
-    lines = tuple(
-        Curve(
-            labels.series(one.model),
-            tuple(
-                Point(percents.index(point.percent), point.f1.value, point.f1.low, point.f1.high)
-                for point in one.curve
-            ),
-        )
-        for one in own
-    )
-    ticks = tuple((float(place), f"{text.plain(percent)}%") for place, percent in enumerate(percents))
-    return Panel(f"{name}: F1", lines, "most confident, closed book", forms.tick, ticks)
-
-
-def _reliability(found: Sequence[Probe], labels: Labels) -> Iterator[Plot]:
-    known = {name: [one for one in own if one.bins] for name, own in _names(found, labels).items()}
-    panels = [_reliability_panel(name, one, labels) for name, own in known.items() for one in own]
-    if not panels:
-        return
-    said = [
-        f"{text.clean(one.model)} on {text.clean(one.benchmark)}: ECE {one.ece:.3f} over {one.questions:,}"
-        for one in found
-    ]
-    words = Words(
-        "reliability",
-        "Share right by confidence",
-        "A point per bin with questions in it; on the dotted line confidence is the share right.",
-        f"{'; '.join(said)}.",
-    )
-    yield draw_plot(words, Curves(panels[:MOST], _key(found, labels, _BEST)).draw)
-
-
-def _reliability_panel(name: str, one: Probe, labels: Labels) -> Panel:
-    points = tuple(
-        Point(entry.confidence, entry.accuracy)
-        for entry in one.bins
-        if entry.confidence is not None and entry.accuracy is not None
-    )
-    curve = Curve(labels.series(one.model), points)
-    return Panel(
-        title=f"{labels.model(one.model)}, {name}",
-        curves=(curve,),
-        across="confidence",
-        words=lambda share: f"{share:.0%}",
-        ticks=tuple((step / 4, f"{step / 4:.0%}") for step in range(5)),
-        ends=(0.0, 1.0),
-        diagonal=True,
-    )
-
-
-def _histograms(found: Sequence[Probe], labels: Labels) -> Iterator[Plot]:
-    shown = [one for one in found if one.histogram]
-    if not shown:
-        return
-    panels = [
-        HistogramPanel(
-            f"{labels.model(one.model)}, {_name(one, labels)}", labels.series(one.model), one.histogram
-        )
-        for one in shown[:MOST]
-    ]
-    said = [
-        f"{text.clean(one.model)} on {text.clean(one.benchmark)}: {', '.join(map(str, one.histogram))}"
-        for one in shown
-    ]
-    words = Words(
-        "confidence",
-        "Questions by confidence",
-        "Bins of the same width from 0 to 100%.",
-        f"Questions per bin of confidence, from the lowest. {'; '.join(said)}.",
-    )
-    yield draw_plot(words, Histograms(panels).draw)

@@ -19,6 +19,11 @@ class Plot:
     narrow: str
 
     @property
+    def across(self) -> int:
+        """Pixels that the wide drawing takes across."""
+        return int(self.wide.partition('viewBox="0 0 ')[2].partition(" ")[0])
+
+    @property
     def inline(self) -> tuple[str, str]:
         """Both drawings in the colours of the page."""
         return themed(self.wide), themed(self.narrow)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from chat_server import ChatServer, says
 from sample_rows import sample_row
 from trajset.builder.dataset import Tables, write_dataset
 from trajset.builder.manifest import MadeBy
@@ -100,6 +101,20 @@ def test_a_baseline_is_the_second_of_each_difference(runs: Path, launch: Launch,
     out = tmp_path / "report"
     assert launch("report", runs, "--baseline", "red", *FEW, "--out", out) == 0
     assert set(pl.read_parquet(out / "paired.parquet")["second_model"]) == {"red"}
+
+
+def test_a_judge_may_say_why_rows_are_wrong(runs: Path, launch: Launch, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    with ChatServer(lambda _: says('{"rationale": "So it is.", "failure": "reasoning"}')) as server:
+        options = ("--failure-judge", "some-judge", "--base-url", server.url, "--published", "never")
+        assert launch("report", runs, *options, *FEW, "--out", out) == 0
+    counts = pl.read_parquet(out / "failures.parquet").filter(pl.col("failed") > 0)
+    assert set(counts["failure"]) == {"reasoning"}
+    assert counts["failed"].sum() == 24
+    page = (out / "report.html").read_text("utf-8")
+    assert "some-judge; 0 replies unreadable" in page
+    assert "some-judge: So it is." in page
+    assert "by rule" not in page
 
 
 def test_the_demo_world_is_called_simulated(

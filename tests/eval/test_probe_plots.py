@@ -9,7 +9,7 @@ from trajset.eval.probe import ProbeRows, probe_features
 from trajset.eval.probe_options import ProbeOptions
 from trajset.eval.probe_plots import probe_plots
 from trajset.eval.results import Probe
-from trajset.filters.report.plots import standalone
+from trajset.filters.report.plot import standalone
 
 
 @pytest.fixture(scope="module")

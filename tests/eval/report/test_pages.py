@@ -62,7 +62,7 @@ def numbers(evaluation: Evaluation) -> Iterator[str]:
         yield from shown(pair.difference, forms.change_of(pair.measure))
         yield f"{pair.sign_changes:.1%}" if pair.sign_changes is not None else forms.UNKNOWN
     for failed in evaluation.failures:
-        yield f"{failed.wrong:,} of {failed.scored:,}"
+        yield from (f"{failed.wrong:,} (", f"{failed.scored:,} scored")
         yield from (f"{count:,}" for count in failed.counts.values())
         yield from (f"{share.value:.1%}" for share in failed.shares.values() if share.value is not None)
     for curve in evaluation.noise:

@@ -11,7 +11,7 @@ from trajset.filters.report.plot import Plot, standalone
 CASES = ["full", "demo", "single", "hostile", "many_models"]
 EVERY = [
     *("leaderboard", "paired", "published", "searches", "by_hops", "by_type", "failures", "losses"),
-    *("noise", "adaptive", "reliability", "confidence", "latency", "latency_parts"),
+    *("noise", "reliability", "histogram", "adaptive", "latency", "latency_parts"),
 ]
 
 
@@ -66,7 +66,7 @@ def test_the_alternative_text_has_the_numbers() -> None:
     assert "Qwen/Qwen3-32B on bamboogle, live: 60.3 (52.3–68.3)" in made["leaderboard"].alt
     assert "281 of 500 wrong, bad retrieval 80" in made["failures"].alt
     assert "0.0% 42.3" in made["noise"].alt
-    assert "ECE 0.047" in made["reliability"].alt
+    assert "expected calibration error 4.7%" in made["reliability"].alt
 
 
 def test_of_many_panels_some_are_drawn_and_the_caption_says_so() -> None:
