@@ -368,23 +368,6 @@ def lab(*, config: LabConfig = LabConfig()) -> None:
 
 
 @app.command
-def report(
-    first: Annotated[str, Parameter(name="DIR", help="A dataset, or a folder with datasets below it.")],
-    *more: Annotated[str, Parameter(help="Further ones, taken together with it.")],
-    config: ReportConfig = ReportConfig(),
-) -> None:
-    """Report on evaluations: leaderboard, paired differences, searches, failures, noise, probe, latency.
-
-    DIR is a folder of `trajset eval`, `collect` or `import`, a folder above such ones, or a dataset on the
-    Hub; several are taken together. The report in `--out` is one HTML page, the same as Markdown, plots as
-    SVG, and every number as Parquet.
-    """
-    from .commands.report import report_on
-
-    report_on((first, *more), config, console)
-
-
-@app.command
 def info(data: Data, *, verify: Flag = False, lineage: Flag = False) -> None:
     """Show a dataset's splits, sizes, recipes, prompts, versions and where it came from.
 
