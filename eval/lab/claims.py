@@ -155,7 +155,10 @@ _STATEMENTS = (
         "d",
         "Adaptive search costs a small model F1.",
         "The most confident 1, 5, 10 and 20 % of the questions answered without search: F1 falls.",
-        ((f"F1 lost by the ASP student at {PERCENT:g} %", _lost_to_adaptive("asp"), _nothing),),
+        (
+            (f"F1 lost by the ASP student at {PERCENT:g} %", _lost_to_adaptive("asp"), _nothing),
+            (f"F1 lost by the base at {PERCENT:g} %", _lost_to_adaptive("base"), _nothing),
+        ),
     ),
     _Statement(
         "e",

@@ -16,7 +16,7 @@ from ...builder.config import IndexConfig, WorldConfig
 from ...builder.dataset import LocalDataset, Tables, write_dataset
 from ...builder.journal import FILE_NAME
 from ...builder.manifest import MANIFEST, MadeBy
-from ...builder.prompts import Policy, load_prompt
+from ...builder.prompts import load_prompt
 from ...builder.questions import load_questions
 from ...builder.retrieval.noise import NoisyRetriever, parse_noise
 from ...builder.retrieval.tantivy_index import TantivyRetriever, build_index
@@ -32,7 +32,7 @@ from ...trainers.student import make_student, world_texts
 from .lessons import memory_rows, shuffled
 from .places import Places
 from .plan import SPLITS
-from .sizes import KNOBS, NOISE, Sizes
+from .sizes import DILIGENT, KNOBS, MEMORY, NOISE, Sizes
 
 Card = Callable[[Path], object]
 """Writes the card of a dataset."""
@@ -58,11 +58,13 @@ def make_inputs(places: Places, sizes: Sizes, card: Card) -> None:
         build_index(str(folder / CORPUS), index, IndexConfig(name=f"demo-{folder.name}"))
     _write_questions(world, places, sizes)
     make_student(places.blank, world_texts(world))
-    tool = _collected(places, world, "tool", "adaptive", _TOOL_SEED)
+    plain = TantivyRetriever.open(places.index)
+    shown = Agent(SimulatedTeacher(world, DILIGENT), plain, load_prompt("adaptive", "tools"), k=1)
+    tool = _collected(places, "tool", shown, _TOOL_SEED)
     card(places.rows("tool"))
-    _write(places.rows("memory"), shuffled([*memory_rows(exam, KNOBS, sizes.memory_rows)], 0), card)
-    rehearsed = [*memory_rows(exam, KNOBS, sizes.rehearsals), *tool.rows()]
-    _write(places.rows("rehearsal"), shuffled(rehearsed, 1), card)
+    rehearsed = shuffled(list(tool.rows()), 0)[: sizes.rehearsed]
+    told = [*memory_rows(exam, MEMORY, sizes.memory_rows), *rehearsed]
+    _write(places.rows("memory"), shuffled(told, 1), card)
 
 
 def make_rows(places: Places, seed: int, card: Card) -> None:
@@ -72,7 +74,9 @@ def make_rows(places: Places, seed: int, card: Card) -> None:
         DataError, StorageError: the inputs are damaged, or the disk refuses.
     """
     name = f"raw-{seed}"
-    _collected(places, load_world(places.world), name, "always_search", seed)
+    teacher = SimulatedTeacher(load_world(places.world), KNOBS)
+    failing = NoisyRetriever(TantivyRetriever.open(places.index), parse_noise([NOISE]), seed)
+    _collected(places, name, Agent(teacher, failing, load_prompt("always_search", "tools"), k=1), seed)
     for split in SPLITS.values():
         if split != "raw":
             make_split(places.rows(name), load_recipe(split))
@@ -104,13 +108,11 @@ def _write_questions(world: World, places: Places, sizes: Sizes) -> None:
         write_file(places.questions(use), b"\n".join([*lines, b""]))
 
 
-def _collected(places: Places, world: World, name: str, policy: Policy, seed: int) -> LocalDataset:
-    """The simulated teacher's rows about the questions of a use; a few of its searches fail."""
+def _collected(places: Places, name: str, agent: Agent, seed: int) -> LocalDataset:
+    """The simulated teacher's rows about the questions of a use."""
     out = places.rows(name)
     if not (out / MANIFEST).is_file():
         use = "tool" if name == "tool" else "rows"
-        searching = NoisyRetriever(TantivyRetriever.open(places.index), parse_noise([NOISE]), seed)
-        agent = Agent(SimulatedTeacher(world, KNOBS), searching, load_prompt(policy, "tools"), k=1)
         job = CollectJob(
             tuple(load_questions(str(places.questions(use)))), agent, out, seed=seed, concurrency=_AT_ONCE
         )

@@ -12,7 +12,7 @@ from ...builder.errors import ConfigError, DataError, Problem
 from ...builder.identity import content_hash
 from ...builder.shards import storage, write_file
 from .plan import BASE, Task
-from .sizes import KNOBS, Sizes
+from .sizes import Sizes, settings_of
 
 SETTINGS = "lab.json"
 
@@ -61,7 +61,7 @@ class Places:
         return self.out / f"questions-{use}.jsonl"
 
     def rows(self, name: str) -> Path:
-        """A dataset to learn from: `memory`, `rehearsal`, `tool`, or `raw-SEED`."""
+        """A dataset to learn from: `tool`, `memory`, or `raw-SEED`."""
         return self.out / "rows" / name
 
     def model(self, model: str, seed: int | None) -> Path:
@@ -107,7 +107,7 @@ class Places:
             ConfigError: it holds another laboratory, or other files.
             StorageError: the disk refuses.
         """
-        settings = {"sizes": dataclasses.asdict(sizes), "knobs": dataclasses.asdict(KNOBS)}
+        settings = settings_of(sizes)
         record = {"settings": content_hash([settings]), "seeds": seeds, **settings}
         file = self.out / SETTINGS
         if file.is_file():

@@ -123,11 +123,13 @@ def _verdicts(held: Sequence[Claim], seeds: int) -> Section:
 
 _SETTING = (
     "Micro students, trained from scratch on a generated world. All share one base: it was given a memory "
-    "(part of the exam world's facts, some wrong) and the use of the search tool, by unfiltered rows of the "
-    "simulated teacher. The seeds have rows, an order of training and sampled exams of their own; the base, "
-    "and what hangs on it, is the same for all, which the intervals do not cover. The exam asks one-hop "
-    "questions about a world that no trainer has seen. Everything here is simulated: it shows how the "
-    "mechanisms work, not how large they are in real models."
+    "(part of the exam world's facts, some wrong) and the use of the search tool, by rows of a simulated "
+    "teacher that looks everything up. The raw rows that the filters choose from are those of another, which "
+    "knows half of the facts, a part of them wrongly, and does not look all of them up. The seeds have rows, "
+    "an order of training and sampled exams of their own; the base, and what hangs on it, is the same for "
+    "all, which the intervals do not cover. The exam asks one-hop questions about a world that no trainer "
+    "has seen. Everything here is simulated: it shows how the mechanisms work, not how large they are in "
+    "real models."
 )
 
 

@@ -5,7 +5,7 @@ A run that was stopped goes on where it stood.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...builder.agent_config import LocalConfig
@@ -28,7 +28,6 @@ from .plan import BASE, SPLITS, Task
 from .sizes import GRPO_RATE, MEMORY_RATE, OPD_RATE, RFT_RATE, TOOL_RATE, TUNING_RATE, Sizes
 
 _ASP = SPLITS["asp"]
-_BY_LENGTH = ('train_sampling_strategy="group_by_length"',)
 _TURNS = 5
 _COMPLETION = 256
 _WARMUP, _SAVED = 20, 100
@@ -66,14 +65,16 @@ class Workshop:
         return not ended.interrupted
 
     def _base(self) -> bool:
-        """First the memory, then the tool, with the memory told again now and then so that it stays."""
+        """First the use of the tool, then the memory, with rows of the tool among it so that this stays."""
         places, sizes = self.places, self.sizes
-        memory = places.out / "models" / "memory"
-        first = self._fitting(sizes.memory_steps, 0, MEMORY_RATE)
-        if not self._sft(f"{places.rows('memory')}:raw", places.blank, memory, first):
+        able = places.out / "models" / "tool"
+        first = replace(
+            self._fitting(sizes.tool_steps, 0, TOOL_RATE), lr_scheduler_type="constant_with_warmup"
+        )
+        if not self._sft(f"{places.rows('tool')}:raw", places.blank, able, first):
             return False
-        second = self._fitting(sizes.tool_steps, 0, TOOL_RATE)
-        return self._sft(f"{places.rows('rehearsal')}:raw", memory, places.model(BASE, None), second)
+        second = self._fitting(sizes.memory_steps, 0, MEMORY_RATE)
+        return self._sft(f"{places.rows('memory')}:raw", able, places.model(BASE, None), second)
 
     def _sft(self, data: str, model: Path, out: Path, fitting: SftFitting) -> bool:
         config = SftConfig(data=data, model=str(model), out=out, resume=_begun(out), fitting=fitting)
