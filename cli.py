@@ -29,6 +29,7 @@ from .commands.replay_config import ReplayConfig
 from .commands.sql_config import SqlConfig
 from .commands.train_cli import app as train
 from .eval.eval_config import EvalConfig
+from .eval.lab_config import LabConfig
 from .eval.probe_options import FeatureOptions, ProbeOptions
 from .eval.report_config import ReportConfig
 from .filters.ablate_config import AblateConfig
@@ -350,6 +351,20 @@ def probe(
     from .commands.probe import Asked, run_probe
 
     run_probe(Asked(config, features, options), console)
+
+
+@app.command
+def lab(*, config: LabConfig = LabConfig()) -> None:
+    """Show the paper's claims in miniature: micro students trained on the demo world by all methods.
+
+    A simulated teacher makes rows, filters choose among them, students of half a million parameters learn by
+    SFT, OPD, Mixed, RFT and GRPO, and take exams: live, noisy, closed book, adaptive. The report says of each
+    claim whether it shows here. All of it is simulated. Takes up to 45 minutes on two cores; what was stopped
+    goes on.
+    """
+    from .commands.lab import run_lab
+
+    run_lab(config, console)
 
 
 @app.command

@@ -4,6 +4,7 @@
     ├── InputError                    something the user handed in is wrong                     exit code 2
     │   ├── ConfigError               an option or a config key
     │   ├── DataError                 a file, a row, a corpus, a dataset on disk
+    │   │   └── TooFewRowsError       a filter keeps fewer rows than there have to be
     │   └── RecipeError               a recipe, its predicate or its parameters
     ├── MissingExtraError             an optional dependency is not installed                   exit code 2
     ├── ServiceError                  a server outside this process                             exit code 3
@@ -43,6 +44,10 @@ class ConfigError(InputError):
 
 class DataError(InputError):
     """A file, a row, a corpus or a dataset on disk breaks a rule."""
+
+
+class TooFewRowsError(DataError):
+    """A filter keeps fewer rows than there have to be."""
 
 
 class RecipeError(InputError):

@@ -67,7 +67,7 @@ def run_opd(config: OpdConfig) -> None:
 
 
 def _run(out: Path, train: Callable[[Audience], Ended]) -> None:
-    _quiet()
+    quiet()
     first = os.environ.get("RANK", "0") == "0"
     ended = train(Audience(STDERR, _say if first else _silent))
     if not first:
@@ -125,7 +125,7 @@ def _silent(text: str) -> None:
     """On other ranks than the first nothing is said."""
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Let libraries speak of what is wrong only: what they tell of a run is told here."""
     import datasets
     import transformers

@@ -27,7 +27,7 @@ from ..builder.collect import Collected
 from ..builder.collect_run import run_collect
 from ..builder.config import CollectConfig, published_values
 from ..builder.dataset import LocalDataset, Tables, write_dataset
-from ..builder.errors import ConfigError, DataError, Problem
+from ..builder.errors import ConfigError, DataError, Problem, TooFewRowsError
 from ..builder.identity import content_hash, derived_seed
 from ..builder.journal import FILE_NAME
 from ..builder.manifest import MANIFEST, RAW, MadeBy
@@ -173,7 +173,7 @@ def _kept(
 
     Raises:
         RecipeError: the recipe cannot run.
-        DataError: less than `min_kept` rows are kept.
+        TooFewRowsError: less than `min_kept` rows are kept.
     """
     if not (one.data / MANIFEST).is_file():
         settings = settled(_collect_config(config, one, questions))
@@ -184,7 +184,7 @@ def _kept(
     dataset = LocalDataset.open(one.data)
     if recipe.name not in dataset.splits:
         if not accepted_ids(dataset, recipe):
-            raise DataError(str(_too_few(config, one, dataset, 0)))
+            raise TooFewRowsError(str(_too_few(config, one, dataset, 0)))
         make_split(one.data, recipe)
         card(one.data)
     split = open_split(f"{one.data}:{recipe.name}")
@@ -192,7 +192,7 @@ def _kept(
     rendered = renderer.rows(split.rows())
     able = frozenset(each.row_id for each in rendered if not isinstance(each, Refused))
     if len(able) < config.min_kept:
-        raise DataError(str(_too_few(config, one, dataset, len(able))))
+        raise TooFewRowsError(str(_too_few(config, one, dataset, len(able))))
     return Kept(split, able)
 
 
