@@ -9,10 +9,14 @@ from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from .places import End, Places
 from .plan import Task, ready
 from .work import QUICK, Hands, begin_worker, perform
+
+Perform = Callable[[Task, Hands], bool]
+Submit = Callable[[Task, Hands], Future[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,10 @@ class Watch:
     done: Callable[[Task, End], object]
 
 
-def run_tasks(tasks: tuple[Task, ...], hands: Hands, workers: int, watch: Watch) -> bool:
-    """Do what is not done yet; False where a signal stopped it.
+def run_tasks(
+    tasks: tuple[Task, ...], hands: Hands, workers: int, watch: Watch, perform: Perform = perform
+) -> bool:
+    """Do what is not done yet; False where a signal stopped it. Workers import `perform` by its name.
 
     After SIGINT the tasks under way come to the end of their step, and the next call goes on from there.
 
@@ -35,16 +41,14 @@ def run_tasks(tasks: tuple[Task, ...], hands: Hands, workers: int, watch: Watch)
     if len(finished) == len(tasks):
         return True
     with _workers(workers) as pool:
-        return _Scheduler(tasks, hands, pool, watch).run(set(finished), workers)
+        return _Scheduler(tasks, hands, partial(pool.submit, perform), watch).run(set(finished), workers)
 
 
 class _Scheduler:
     """One go at the tasks."""
 
-    def __init__(
-        self, tasks: tuple[Task, ...], hands: Hands, pool: ProcessPoolExecutor, watch: Watch
-    ) -> None:
-        self._tasks, self._hands, self._pool, self._watch = tasks, hands, pool, watch
+    def __init__(self, tasks: tuple[Task, ...], hands: Hands, submit: Submit, watch: Watch) -> None:
+        self._tasks, self._hands, self._submit, self._watch = tasks, hands, submit, watch
         self._places = Places(hands.out)
         self._under_way: dict[Future[bool], Task] = {}
 
@@ -53,7 +57,7 @@ class _Scheduler:
             begun = frozenset(task.name for task in self._under_way.values())
             for task in ready(self._tasks, frozenset(done), begun)[: workers - len(begun)]:
                 self._watch.begun(task)
-                self._under_way[self._pool.submit(perform, task, self._hands)] = task
+                self._under_way[self._submit(task, self._hands)] = task
             if not self._wait(done):
                 return False
         return True
