@@ -128,12 +128,12 @@ _STATEMENTS = (
         "1.89 searches a question against 2.47; 33 of 66 failures of the distilled student hallucinated.",
         (
             (
-                "questions without a search: standard - ASP",
+                "questions without a search: standard − ASP",
                 _live("standard", "never_searches"),
                 _live("asp", "never_searches"),
             ),
             (
-                "questions with a hallucination: standard - ASP",
+                "questions with a hallucination: standard − ASP",
                 _live("standard", "made_up"),
                 _live("asp", "made_up"),
             ),
@@ -143,13 +143,13 @@ _STATEMENTS = (
         "b",
         "The ASP student has the higher F1.",
         "HotpotQA 57.6 against 47.9, Bamboogle 70.6 against 53.2.",
-        (("F1: ASP - standard", _f1("asp"), _f1("standard")),),
+        (("F1: ASP − standard", _f1("asp"), _f1("standard")),),
     ),
     _Statement(
         "c",
         "With 10 % of the searches failing the ASP student loses less F1.",
         "12.1 points lost by the distilled student, 2.3 and 1.7 by the ASP students.",
-        (("F1 lost: standard - ASP", _lost_to_noise("standard"), _lost_to_noise("asp")),),
+        (("F1 lost: standard − ASP", _lost_to_noise("standard"), _lost_to_noise("asp")),),
     ),
     _Statement(
         "d",
@@ -165,8 +165,8 @@ _STATEMENTS = (
         "The stricter filter makes the better student although it keeps fewer rows.",
         "F1 + search keeps about 50 % of the rows, F1 only 78 %.",
         (
-            ("F1: f1_search - f1_only", _f1("asp"), _f1("standard")),
-            ("F1: f1_search - unfiltered", _f1("asp"), _f1("unfiltered")),
+            ("F1: f1_search − f1_only", _f1("asp"), _f1("standard")),
+            ("F1: f1_search − unfiltered", _f1("asp"), _f1("unfiltered")),
         ),
     ),
     _Statement(
@@ -174,8 +174,8 @@ _STATEMENTS = (
         "GRPO from a cold start fails.",
         "Collapsed on 0.6B and 1.7B.",
         (
-            ("F1: before GRPO - after", _f1("base"), _f1("grpo")),
-            ("F1: ASP - GRPO", _f1("asp"), _f1("grpo")),
+            ("F1: base − GRPO", _f1("base"), _f1("grpo")),
+            ("F1: ASP − GRPO", _f1("asp"), _f1("grpo")),
         ),
     ),
 )

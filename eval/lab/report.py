@@ -47,7 +47,7 @@ def lab_report(places: Places, sizes: Sizes, tasks: Sequence[Task], command: str
         DataError: what a task made is damaged.
     """
     seeds = sorted({task.seed for task in tasks if task.seed is not None})
-    options = EvaluationOptions(draws=Draws(sizes.draws), most_pairs=12)
+    options = EvaluationOptions(draws=Draws(sizes.draws), most_pairs=12, examples=1)
     found = [findings(places, seed, options) for seed in seeds]
     held = claims(found)
     sources = [source for seed in seeds for source in exam_rows(places, seed)]
@@ -220,7 +220,7 @@ Form = Callable[[float], str]
 
 
 def _hundred(value: float) -> str:
-    return f"{100 * value:.1f}"
+    return f"{100 * value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _signed(value: float) -> str:

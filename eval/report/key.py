@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from ...filters.report.figure import Series, Sheet, Size, fitted, width
+from ...filters.report.figure import Margins, Series, Sheet, Size, fitted, panel_rows, panels, width
 
 _LINE = 19
 _LEFT = 8.0
@@ -16,6 +18,17 @@ _GAP = 32.0
 _BOX = (10.0, 10.0)
 OPACITY = 0.45
 """Of filled areas: numbers on them stay readable in light and dark."""
+
+
+Shown = TypeVar("Shown")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Pixels of a panel: its height, and the margins in it."""
+
+    height: int
+    margins: Margins
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,18 @@ class Key:
                 name = _name(one, sheet.size)
                 sheet.text(left + 11, middle + 4, name)
                 left += width(name) + _GAP
+
+    def sheet(
+        self, size: Size, shown: Sequence[Shown], frame: Frame, draw: Callable[[Axes, Shown], object]
+    ) -> Sheet:
+        """A sheet for a page of that size: the key, and below it a panel for each that is shown."""
+        above = self.height(size)
+        sheet = Sheet(size, above + panel_rows(size, len(shown)) * frame.height)
+        self.draw(sheet)
+        areas = panels(sheet, len(shown), frame.height, frame.margins, above)
+        for axes, one in zip(areas, shown, strict=True):
+            draw(axes, one)
+        return sheet
 
     def _mark(self, sheet: Sheet, left: float, middle: float, one: Series) -> None:
         if not self.filled:

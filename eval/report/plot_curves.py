@@ -14,16 +14,13 @@ from ...filters.report.figure import (
     Sheet,
     Size,
     fitted,
-    panel_rows,
-    panels,
     ticks_at,
     worded,
 )
 from .flow import bold_fitted
-from .key import Key
+from .key import Frame, Key
 
-_HEIGHT = 250
-_MARGINS = Margins(left=44, right=24, top=28, bottom=46)
+_FRAME = Frame(250, Margins(left=44, right=24, top=28, bottom=46))
 _APART = 0.014
 """Between the whiskers of two lines at one place, as a share of the axis."""
 
@@ -66,13 +63,7 @@ class Curves:
 
     def draw(self, size: Size) -> Sheet:
         """The sheet for a page of that size."""
-        above = self.key.height(size)
-        sheet = Sheet(size, above + panel_rows(size, len(self.panels)) * _HEIGHT)
-        self.key.draw(sheet)
-        areas = panels(sheet, len(self.panels), _HEIGHT, _MARGINS, above)
-        for axes, panel in zip(areas, self.panels, strict=True):
-            _panel(axes, panel)
-        return sheet
+        return self.key.sheet(size, self.panels, _FRAME, _panel)
 
 
 def _panel(axes: Axes, panel: Panel) -> None:

@@ -13,18 +13,15 @@ from ...filters.report.figure import (
     Series,
     Sheet,
     Size,
-    panel_rows,
-    panels,
     ticks_at,
     worded,
 )
 from ..results import Estimate, Quantiles
 from . import forms
 from .flow import bold_fitted
-from .key import Key
+from .key import Frame, Key
 
-_HEIGHT = 270
-_MARGINS = Margins(left=44, right=26, top=28, bottom=46)
+_FRAME = Frame(270, Margins(left=44, right=26, top=28, bottom=46))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +50,7 @@ class Latencies:
 
     def draw(self, size: Size) -> Sheet:
         """The sheet for a page of that size."""
-        above = self.key.height(size)
-        sheet = Sheet(size, above + panel_rows(size, len(self.panels)) * _HEIGHT)
-        self.key.draw(sheet)
-        areas = panels(sheet, len(self.panels), _HEIGHT, _MARGINS, above)
-        for axes, panel in zip(areas, self.panels, strict=True):
-            _panel(axes, panel)
-        return sheet
+        return self.key.sheet(size, self.panels, _FRAME, _panel)
 
 
 def _panel(axes: Axes, panel: Panel) -> None:
