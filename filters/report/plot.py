@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from .figure import NARROW, WIDE, Draw, svg, themed
 
+_MOST_HEARD = 1000
+"""Characters of a description, beyond which it ends at a whole part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plot:
@@ -42,7 +45,14 @@ class Words:
 def draw_plot(words: Words, draw: Draw) -> Plot:
     """The plot in both sizes."""
     wide, narrow = (svg(words.name, size, draw) for size in (WIDE, NARROW))
-    return Plot(words.name, words.title, words.caption, words.alt, wide, narrow)
+    return Plot(words.name, words.title, words.caption, _heard(words.alt), wide, narrow)
+
+
+def _heard(alt: str) -> str:
+    """As much of a description as somebody listens to: the numbers stand in a table as well."""
+    if len(alt) <= _MOST_HEARD:
+        return alt
+    return f"{alt[: alt.rfind('; ', 0, _MOST_HEARD)]}; and so on, as in the table."
 
 
 def standalone(plot: Plot) -> bytes:
