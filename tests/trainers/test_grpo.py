@@ -239,10 +239,16 @@ def test_a_turn_ends_where_the_grammar_ends_it(
     trainer = built(settings(student, tmp_path, turns=turns))
     seen: list[dict[str, Any]] = []
     generate = trainer.model.generate
-    monkeypatch.setattr(trainer.model, "generate", lambda **given: seen.append(given) or generate(**given))
+
+    def watched(**given: Any) -> Any:
+        room = given["generation_config"].max_new_tokens  # the same object is set anew for the next turn
+        seen.append(given | {"room": room})
+        return generate(**given)
+
+    monkeypatch.setattr(trainer.model, "generate", watched)
     step_of(trainer)
     assert all(("stopping_criteria" in given) is (grammar == "tags") for given in seen)
-    assert seen[0]["generation_config"].max_new_tokens == 5
+    assert seen[0]["room"] == 5
 
 
 def test_what_was_told_before_a_resume_is_not_told_again(tmp_path: Path):
