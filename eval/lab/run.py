@@ -9,14 +9,16 @@ from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from threading import Event
+from types import FrameType
 
 from .places import End, Places
 from .plan import Task, ready
-from .work import QUICK, Hands, begin_worker, perform
+from .work import QUICK, Hands, Perform, begin_worker, in_worker, perform
 
-Perform = Callable[[Task, Hands], bool]
-Submit = Callable[[Task, Hands], Future[bool]]
+_LOOKS_S = 0.2
+
+Submit = Callable[[Task], Future[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +42,38 @@ def run_tasks(
     finished = frozenset(task.name for task in tasks if places.end(task.name) is not None)
     if len(finished) == len(tasks):
         return True
-    with _workers(workers) as pool:
-        return _Scheduler(tasks, hands, partial(pool.submit, perform), watch).run(set(finished), workers)
+    with _told_to_stop() as stop, _workers(workers) as pool:
+
+        def submit(task: Task) -> Future[bool]:
+            return pool.submit(in_worker, perform, task, hands)
+
+        return _Scheduler(tasks, places, submit, watch).run(set(finished), workers, stop)
 
 
 class _Scheduler:
     """One go at the tasks."""
 
-    def __init__(self, tasks: tuple[Task, ...], hands: Hands, submit: Submit, watch: Watch) -> None:
-        self._tasks, self._hands, self._submit, self._watch = tasks, hands, submit, watch
-        self._places = Places(hands.out)
+    def __init__(self, tasks: tuple[Task, ...], places: Places, submit: Submit, watch: Watch) -> None:
+        self._tasks, self._places, self._submit, self._watch = tasks, places, submit, watch
         self._under_way: dict[Future[bool], Task] = {}
 
-    def run(self, done: set[str], workers: int) -> bool:
+    def run(self, done: set[str], workers: int, stop: Event) -> bool:
         while len(done) < len(self._tasks):
             begun = frozenset(task.name for task in self._under_way.values())
             for task in ready(self._tasks, frozenset(done), begun)[: workers - len(begun)]:
                 self._watch.begun(task)
-                self._under_way[self._submit(task, self._hands)] = task
+                self._under_way[self._submit(task)] = task
+            if stop.is_set():
+                _stop_workers()
+                wait(self._under_way)
+                return False
             if not self._wait(done):
                 return False
         return True
 
     def _wait(self, done: set[str]) -> bool:
-        """Until a task ends; False where it was stopped."""
-        try:
-            ended, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
-        except KeyboardInterrupt:
-            _stop_workers()
-            wait(self._under_way)
-            return False
+        """Until a task ends, or for a moment; False where one was stopped."""
+        ended, _ = wait(self._under_way, _LOOKS_S, FIRST_COMPLETED)
         for future in ended:
             task = self._under_way.pop(future)
             if not future.result():
@@ -77,6 +81,22 @@ class _Scheduler:
             done.add(task.name)
             self._watch.done(task, self._places.end(task.name) or End(0.0))
         return True
+
+
+@contextmanager
+def _told_to_stop() -> Generator[Event]:
+    """Set by the first SIGINT, wherever it comes; a second one interrupts."""
+    stop = Event()
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, heard)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stop_workers() -> None:

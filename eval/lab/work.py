@@ -41,6 +41,9 @@ class Hands:
     quiet: Callable[[], None]
 
 
+Perform = Callable[[Task, Hands], bool]
+
+
 def perform(task: Task, hands: Hands) -> bool:
     """Do a task, and note that it is done; False where a signal stopped it.
 
@@ -84,13 +87,27 @@ def _performed(task: Task, places: Places, hands: Hands) -> bool:
 
 
 def begin_worker(parent: int) -> None:
-    """Called once in a new worker: Ctrl-C reaches it through its parent alone; without that it stops."""
+    """Called once in a new worker: Ctrl-C reaches it through its parent alone; without that it ends."""
     os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything is made here
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
+def in_worker(perform: Perform, task: Task, hands: Hands) -> bool:
+    """Do a task; only then does a signal interrupt the worker."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return perform(task, hands)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _follow(parent: int) -> None:
+    """When the parent is gone, let the task under way come to the end of its step, and end."""
     while os.getppid() == parent:
         time.sleep(_LOOKS_S)
     os.kill(os.getpid(), signal.SIGINT)
+    while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        time.sleep(_LOOKS_S)
+    os._exit(0)

@@ -8,9 +8,9 @@ from lab_work import break_at_base, nothing, stop_parent_at_base, trace
 from trajset.builder.errors import DataError
 from trajset.eval.lab.places import Places
 from trajset.eval.lab.plan import plan
-from trajset.eval.lab.run import Perform, Watch, run_tasks
+from trajset.eval.lab.run import Watch, run_tasks
 from trajset.eval.lab.sizes import SMOKE
-from trajset.eval.lab.work import Hands
+from trajset.eval.lab.work import Hands, Perform
 
 TASKS = plan(1)
 
@@ -67,8 +67,12 @@ def test_a_task_that_breaks_ends_the_run_and_the_next_goes_on(lab: Lab) -> None:
     assert before < set(lab.trace)
 
 
-def test_ctrl_c_reaches_the_worker_and_the_next_run_goes_on(lab: Lab) -> None:
-    assert lab.run(stop_parent_at_base, workers=1) is False
+def test_ctrl_c_reaches_the_worker_and_the_next_run_goes_on(
+    lab: Lab, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also where another worker has nothing to do: `base` and `rows-0` are all that can be done then."""
+    assert lab.run(stop_parent_at_base, workers=2) is False
+    assert "Traceback" not in capfd.readouterr().err
     assert Places(lab.out).end("base") is None
     assert Places(lab.out).end("inputs") is not None
     assert lab.run(trace)
