@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event as Told
 from threading import Event
 from types import FrameType
 
@@ -17,6 +18,7 @@ from .plan import Task, ready
 from .work import QUICK, Hands, Perform, begin_worker, in_worker, perform
 
 _LOOKS_S = 0.2
+_FRESH = multiprocessing.get_context("spawn")
 
 Submit = Callable[[Task], Future[bool]]
 
@@ -42,12 +44,21 @@ def run_tasks(
     finished = frozenset(task.name for task in tasks if places.end(task.name) is not None)
     if len(finished) == len(tasks):
         return True
-    with _told_to_stop() as stop, _workers(workers) as pool:
+    told = _FRESH.Event()
+    with _signals() as heard, _workers(workers, told) as pool:
 
         def submit(task: Task) -> Future[bool]:
             return pool.submit(in_worker, perform, task, hands)
 
-        return _Scheduler(tasks, places, submit, watch).run(set(finished), workers, stop)
+        return _Scheduler(tasks, places, submit, watch).run(set(finished), workers, _Stop(heard, told))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Whether a signal was heard here; what tells the workers."""
+
+    heard: Event
+    told: Told
 
 
 class _Scheduler:
@@ -57,14 +68,14 @@ class _Scheduler:
         self._tasks, self._places, self._submit, self._watch = tasks, places, submit, watch
         self._under_way: dict[Future[bool], Task] = {}
 
-    def run(self, done: set[str], workers: int, stop: Event) -> bool:
+    def run(self, done: set[str], workers: int, stop: _Stop) -> bool:
         while len(done) < len(self._tasks):
             begun = frozenset(task.name for task in self._under_way.values())
             for task in ready(self._tasks, frozenset(done), begun)[: workers - len(begun)]:
                 self._watch.begun(task)
                 self._under_way[self._submit(task)] = task
-            if stop.is_set():
-                _stop_workers()
+            if stop.heard.is_set():
+                stop.told.set()
                 wait(self._under_way)
                 return False
             if not self._wait(done):
@@ -84,7 +95,7 @@ class _Scheduler:
 
 
 @contextmanager
-def _told_to_stop() -> Generator[Event]:
+def _signals() -> Generator[Event]:
     """Set by the first SIGINT, wherever it comes; a second one interrupts."""
     stop = Event()
 
@@ -99,20 +110,12 @@ def _told_to_stop() -> Generator[Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _stop_workers() -> None:
-    """Let each task under way come to the end of its step."""
-    for process in multiprocessing.active_children():
-        if process.pid is not None:
-            os.kill(process.pid, signal.SIGINT)
-
-
 @contextmanager
-def _workers(count: int) -> Generator[ProcessPoolExecutor]:
+def _workers(count: int, told: Told) -> Generator[ProcessPoolExecutor]:
     """Worker processes, started with the environment in which small models are quick."""
     before = {name: os.environ.get(name) for name in QUICK}
     os.environ.update(QUICK)
-    fresh = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, fresh, begin_worker, (os.getpid(),))
+    pool = ProcessPoolExecutor(count, _FRESH, begin_worker, (os.getpid(), told))
     try:
         yield pool
     finally:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from .places import End, Places
 from .plan import Task
 from .sizes import Sizes
 
-_LOOKS_S = 1.0
+_LOOKS_S = 0.2
 
 QUICK = {
     "OMP_NUM_THREADS": "1",
@@ -86,12 +87,12 @@ def _performed(task: Task, places: Places, hands: Hands) -> bool:
         return Workshop(places, hands.sizes, audience, hands.card).train(task)
 
 
-def begin_worker(parent: int) -> None:
-    """Called once in a new worker: Ctrl-C reaches it through its parent alone; without that it ends."""
+def begin_worker(parent: int, stop: Event) -> None:
+    """Called once in a new worker: Ctrl-C reaches it as `stop` alone, and without its parent it ends."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything is made here
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    threading.Thread(target=_follow, args=(parent, stop), daemon=True).start()
 
 
 def in_worker(perform: Perform, task: Task, hands: Hands) -> bool:
@@ -103,11 +104,11 @@ def in_worker(perform: Perform, task: Task, hands: Hands) -> bool:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _follow(parent: int) -> None:
-    """When the parent is gone, let the task under way come to the end of its step, and end."""
-    while os.getppid() == parent:
-        time.sleep(_LOOKS_S)
+def _follow(parent: int, stop: Event) -> None:
+    """Let the task under way come to the end of its step when it is time; end when the parent is gone."""
+    while os.getppid() == parent and not stop.wait(_LOOKS_S):
+        pass
     os.kill(os.getpid(), signal.SIGINT)
-    while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    while os.getppid() == parent or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         time.sleep(_LOOKS_S)
     os._exit(0)

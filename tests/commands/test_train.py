@@ -148,7 +148,7 @@ def test_ctrl_c_keeps_a_checkpoint(place: Path) -> None:
     until_there(place / "stopped" / "checkpoint-2", run)
     run.send_signal(signal.SIGINT)
     said, _ = run.communicate()
-    assert run.returncode == 130
+    assert run.returncode == 130, said
     assert "--resume goes on" in said
     lineage = read_lineage(place / "stopped")
     assert lineage.state == "stopped"
