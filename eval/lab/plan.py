@@ -1,8 +1,8 @@
 """The laboratory's tasks: what is made from what, once or for each seed.
 
-inputs ──> base ──> teacher                                  shared by all seeds
-   └─> rows ──> none, standard, asp ──> rft, mixed           for each seed
-base, rows, teacher ──> opd, mixed;  base, rows ──> grpo
+inputs ──> base; base, rows of seed 0 ──> teacher            shared by all seeds
+   └─> rows; base, rows ──> unfiltered, standard, asp, grpo  for each seed
+base, rows, teacher ──> opd, mixed;  asp ──> rft
 each model ──> exam
 """
 
